@@ -1,0 +1,3 @@
+//! `lab`: the lab as a program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! SSM behind `quiesce::Guest`, EC2 behind `quiesce::Imager`.
