@@ -1,1 +1,12 @@
 //! Harness shared by the scenarios, the demo and the benchmark.
+//!
+//! It judges from outside: it drives the real terraform, watches the lab's journal and the database's clients, and
+//! boots what was made. It knows the provider by its public interface only.
+
+pub mod binaries;
+mod error;
+pub mod ledger;
+pub mod statistics;
+pub mod terraform;
+
+pub use error::Error;
