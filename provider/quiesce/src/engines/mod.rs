@@ -1,0 +1,210 @@
+//! The database engines: what each is called, which options it takes, and which shell functions know it on the guest.
+//!
+//! One folder per engine. Schema, docs and scripts derive from [`ENGINES`]; nothing else lists engines by name.
+
+mod postgresql;
+
+use std::collections::BTreeMap;
+
+/// Every engine that can be asked for, in the order in which the docs name them.
+pub const ENGINES: &[&Engine] = &[&postgresql::POSTGRESQL];
+
+/// A kind of database server.
+#[derive(Debug)]
+pub struct Engine {
+    /// The name of the resource's attribute and the word in `CDB_ENGINES`: lower-case letters and digits.
+    pub name: &'static str,
+    /// One sentence for the registry page.
+    pub docs: &'static str,
+    pub options: &'static [EngineOption],
+    pub recipe: Recipe,
+}
+
+/// Something that a user may tell about a server; everything is detected where it is not told.
+#[derive(Debug)]
+pub struct EngineOption {
+    pub name: &'static str,
+    pub kind: OptionKind,
+    pub docs: &'static str,
+}
+
+/// What values an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptionKind {
+    /// Any text.
+    Text,
+    /// A TCP port, 1 to 65535.
+    Port,
+    /// An absolute path.
+    Path,
+}
+
+/// How an engine is made to hold its writes.
+///
+/// The protocol matches recipes, never engines.
+#[derive(Debug)]
+pub enum Recipe {
+    /// Our own hold stands around the engine's flush: probe, hold, release run on the guest.
+    Bracket {
+        /// The engine's shell functions: `<name>_find`, `<name>_flush`, `<name>_pids`, `<name>_remember_start`...
+        functions: &'static str,
+    },
+}
+
+/// One engine with what its user told about the server.
+#[derive(Clone, Debug)]
+pub struct Options {
+    engine: &'static Engine,
+    values: BTreeMap<&'static str, String>,
+}
+
+/// A value that an option does not take.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum OptionError {
+    #[error("{engine} has no option {option}")]
+    Unknown {
+        engine: &'static str,
+        option: String,
+    },
+    #[error("{engine}.{option}: {reason}")]
+    Invalid {
+        engine: &'static str,
+        option: &'static str,
+        reason: &'static str,
+    },
+}
+
+impl Engine {
+    /// The engine of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ENGINES.iter().copied().find(|engine| engine.name == name)
+    }
+}
+
+impl OptionKind {
+    /// Why `value` is not one of this kind.
+    fn objection(self, value: &str) -> Option<&'static str> {
+        if value.is_empty() {
+            return Some("must not be empty; leave it out to have it detected");
+        }
+        if value.contains(char::is_control) {
+            return Some("must not hold control characters");
+        }
+        // SSM replaces {{ssm:name}} inside a command's parameters by what its Parameter Store holds.
+        if value.contains("{{") {
+            return Some("must not hold `{{`, which SSM would interpret");
+        }
+        match self {
+            Self::Text => None,
+            Self::Port => (!matches!(value.parse::<u16>(), Ok(1..)))
+                .then_some("must be a port number, 1 to 65535"),
+            Self::Path => (!value.starts_with('/')).then_some("must be an absolute path"),
+        }
+    }
+}
+
+impl Options {
+    /// The engine with everything left to detection.
+    pub fn new(engine: &'static Engine) -> Self {
+        Self {
+            engine,
+            values: BTreeMap::new(),
+        }
+    }
+
+    /// The same with `option` told.
+    pub fn with(mut self, option: &str, value: impl Into<String>) -> Result<Self, OptionError> {
+        let value = value.into();
+        let engine = self.engine.name;
+        let known = self.engine.options.iter().find(|o| o.name == option);
+        let known = known.ok_or_else(|| OptionError::Unknown {
+            engine,
+            option: option.to_owned(),
+        })?;
+        if let Some(reason) = known.kind.objection(&value) {
+            return Err(OptionError::Invalid {
+                engine,
+                option: known.name,
+                reason,
+            });
+        }
+        self.values.insert(known.name, value);
+        Ok(self)
+    }
+
+    pub fn engine(&self) -> &'static Engine {
+        self.engine
+    }
+
+    /// The engine's name.
+    pub fn name(&self) -> &'static str {
+        self.engine.name
+    }
+
+    /// Each option of the engine with what was told; `None` means detect.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static EngineOption, Option<&str>)> {
+        self.engine
+            .options
+            .iter()
+            .map(|option| (option, self.values.get(option.name).map(String::as_str)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn postgresql() -> Options {
+        Options::new(Engine::named("postgresql").expect("an engine of ours"))
+    }
+
+    #[test]
+    fn names_are_usable_in_schemas_and_shells() {
+        for engine in ENGINES {
+            let names = engine.options.iter().map(|o| o.name).chain([engine.name]);
+            for name in names {
+                assert!(
+                    name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+                    "{name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_kept_and_the_rest_is_detected() {
+        let options = postgresql().with("port", "5433").expect("a port");
+        let told: Vec<_> = options
+            .iter()
+            .filter_map(|(option, value)| Some((option.name, value?)))
+            .collect();
+        assert_eq!(told, [("port", "5433")]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_reason() {
+        for (option, value, reason) in [
+            ("port", "0", "must be a port number, 1 to 65535"),
+            ("port", "65536", "must be a port number, 1 to 65535"),
+            ("data_directory", "pgdata", "must be an absolute path"),
+            ("os_user", "a\nb", "must not hold control characters"),
+            (
+                "service",
+                "{{ssm:x}}",
+                "must not hold `{{`, which SSM would interpret",
+            ),
+            (
+                "service",
+                "",
+                "must not be empty; leave it out to have it detected",
+            ),
+        ] {
+            let error = postgresql().with(option, value).expect_err(value);
+            assert_eq!(error.to_string(), format!("postgresql.{option}: {reason}"));
+        }
+        assert_eq!(
+            postgresql().with("nope", "x").expect_err("x").to_string(),
+            "postgresql has no option nope"
+        );
+    }
+}
