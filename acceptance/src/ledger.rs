@@ -62,7 +62,7 @@ impl Ledger {
             .commits
             .iter()
             .filter(|c| c.acknowledged >= from && c.sent <= to)
-            .map(|c| c.acknowledged - c.sent);
+            .map(|c| c.acknowledged.saturating_sub(c.sent));
         let waiting = self.under_way.and_then(|(_, sent)| to.checked_sub(sent));
         finished.chain(waiting).max()
     }

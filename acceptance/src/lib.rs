@@ -3,10 +3,13 @@
 //! It judges from outside: it drives the real terraform, watches the lab's journal and the database's clients, and
 //! boots what was made. It knows the provider by its public interface only.
 
+pub mod bench;
 pub mod binaries;
 mod error;
+pub mod judge;
 pub mod ledger;
 pub mod statistics;
 pub mod terraform;
+pub mod timeline;
 
 pub use error::Error;

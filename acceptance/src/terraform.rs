@@ -21,7 +21,7 @@ pub use self::{
 use crate::{Error, binaries};
 
 /// Longer than any command of a scenario takes on two busy cores; a hang ends here, with the output shown.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// A working directory with its state, and the CLI configuration that points terraform at our provider.
 pub struct Terraform {

@@ -1,0 +1,11 @@
+//! The benchmark: how many images come up clean, and how long writes are held, by method and layout.
+
+mod record;
+mod report;
+mod row;
+
+pub use self::{
+    record::{Hold, Journal, Line, Machine, Round},
+    report::render,
+    row::{Layout, Method, Row, rows},
+};

@@ -1,0 +1,201 @@
+//! Renders RESULTS.md from the recorded rounds; it says nothing that is not in them.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use super::{Hold, Line, Machine, Round, Row, row::rows};
+use crate::{judge::Flaw, statistics::Sample};
+
+const HEAD: &str = "\
+# Results
+
+Written by `make bench` from [data/rounds.jsonl](data/rounds.jsonl); every round that was run is in it.
+
+Each round takes one image of a PostgreSQL server under full pgbench load in the lab, boots it, and lets the database
+recover by itself. *Clean* means: it starts, `pg_amcheck --heapallindexed --parent-check` finds nothing in any table
+or index, pgbench's four sums agree, every commit that was acknowledged before writes were held is there, and none that
+was sent after they were let go. *plain* is `CreateImage` with `NoReboot`, as `aws_ami_from_instance` with
+`snapshot_without_reboot` does it. The snapshots of one image start up to 1.5 s apart.
+
+*Hold* is how long writes were held: as the lab's witness saw it in the kernel, and as `evidence.hold_ms` claims it.
+*Stall* is the longest that a writing client waited for one commit meanwhile. The image of the round before boots
+and is checked on the same cores while writes are held.
+";
+
+const COLUMNS: &str = "\
+| layout | method | clean | hold ms: median | p95 | max | claimed: median | worst deviation | stall ms: median | max | snapshots apart, ms: median | max |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+";
+
+/// The whole document.
+pub fn render(lines: &[Line]) -> String {
+    let rounds: Vec<&Round> = lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Round(round) => Some(round),
+            Line::Machine(_) => None,
+        })
+        .collect();
+    let mut out = format!("{HEAD}\n{COLUMNS}");
+    for row in rows("") {
+        table_line(&mut out, row, &of_row(&rounds, row));
+    }
+    flaws(&mut out, &rounds);
+    machines(&mut out, lines);
+    out
+}
+
+fn of_row<'a>(rounds: &[&'a Round], row: Row) -> Vec<&'a Round> {
+    let of_row = rounds.iter().filter(|round| round.row == row);
+    of_row.copied().collect()
+}
+
+fn table_line(out: &mut String, row: Row, rounds: &[&Round]) {
+    if rounds.is_empty() {
+        return;
+    }
+    let clean = rounds.iter().filter(|r| r.flaws.is_empty()).count();
+    let holds: Vec<Hold> = rounds.iter().filter_map(|round| round.hold).collect();
+    let seen = Sample::new(holds.iter().map(|hold| hold.seen_ms));
+    let claimed = Sample::new(holds.iter().map(|hold| hold.claimed_ms));
+    let deviation = Sample::new(holds.iter().map(|hold| hold.deviation_percent()));
+    let stall = Sample::new(rounds.iter().map(|round| round.stall_ms));
+    let spread = Sample::new(rounds.iter().map(|round| round.spread_ms));
+    let cells = [
+        row.layout.title().to_owned(),
+        row.method.to_string(),
+        format!("{clean} of {}", rounds.len()),
+        whole(seen.as_ref().map(Sample::median)),
+        whole(seen.as_ref().map(|sample| sample.percentile(95))),
+        whole(seen.as_ref().map(Sample::max)),
+        whole(claimed.as_ref().map(Sample::median)),
+        deviation.map_or_else(|| "-".into(), |sample| format!("{:.1} %", sample.max())),
+        whole(stall.as_ref().map(Sample::median)),
+        whole(stall.as_ref().map(Sample::max)),
+        whole(spread.as_ref().map(Sample::median)),
+        whole(spread.as_ref().map(Sample::max)),
+    ];
+    push(out, format_args!("| {} |\n", cells.join(" | ")));
+}
+
+fn whole(milliseconds: Option<f64>) -> String {
+    milliseconds.map_or_else(|| "-".into(), |value| format!("{value:.0}"))
+}
+
+/// How images failed, counted by kind, with the first of each kind in full.
+fn flaws(out: &mut String, rounds: &[&Round]) {
+    out.push_str("\n## How images failed\n\n");
+    let mut kinds: BTreeMap<(String, String), (usize, &Flaw)> = BTreeMap::new();
+    for round in rounds {
+        for flaw in &round.flaws {
+            let key = (round.row.to_string(), flaw.kind());
+            kinds.entry(key).or_insert((0, flaw)).0 += 1;
+        }
+    }
+    if kinds.is_empty() {
+        out.push_str("None did.\n");
+        return;
+    }
+    out.push_str("| row | how | rounds | the first of them |\n|---|---|---:|---|\n");
+    for ((row, kind), (count, first)) in kinds {
+        let first = first.to_string().replace('|', "\\|").replace('\n', " ");
+        push(
+            out,
+            format_args!("| {row} | {kind} | {count} | {first} |\n"),
+        );
+    }
+}
+
+fn machines(out: &mut String, lines: &[Line]) {
+    out.push_str("\n## Where\n\n");
+    let mut seen: Vec<&Machine> = Vec::new();
+    for line in lines {
+        if let Line::Machine(machine) = line
+            && !seen.contains(&machine)
+        {
+            seen.push(machine);
+        }
+    }
+    for machine in seen {
+        push(
+            out,
+            format_args!(
+                "- {}, {} cores, {} GiB; Linux {}; {}; PostgreSQL {}; revision {}\n",
+                machine.processor,
+                machine.cores,
+                machine.memory_gib,
+                machine.kernel,
+                machine.terraform,
+                machine.database,
+                machine.revision,
+            ),
+        );
+    }
+}
+
+fn push(out: &mut String, piece: std::fmt::Arguments<'_>) {
+    // Writing to a String does not fail.
+    let _ = out.write_fmt(piece);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            Method,
+            record::tests::{machine, round},
+        },
+        *,
+    };
+
+    fn hold(seen_ms: f64, claimed_ms: f64) -> Option<Hold> {
+        Some(Hold {
+            seen_ms,
+            claimed_ms,
+        })
+    }
+
+    #[test]
+    fn counts_clean_images_and_summarises_holds() {
+        let lines = [
+            Line::Machine(machine()),
+            Line::Round(round(Method::Freeze, vec![], hold(900.0, 890.0))),
+            Line::Round(round(Method::Freeze, vec![], hold(1000.0, 980.0))),
+            Line::Round(round(Method::Freeze, vec![], hold(1100.0, 1100.0))),
+        ];
+        let text = render(&lines);
+        assert!(
+            text.contains(
+                "| data and WAL on two volumes, ext4 | freeze | 3 of 3 | 1000 | 1100 | 1100 | 980 | 2.0 % | 950 | 950 | 800 | 800 |"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("None did."));
+        assert!(text.contains("revision abc1234"));
+    }
+
+    #[test]
+    fn failures_are_counted_by_kind_as_they_fell() {
+        let down = || Flaw::DoesNotStart("could not locate a valid checkpoint record".into());
+        let lines = [
+            Line::Round(round(Method::Plain, vec![down()], None)),
+            Line::Round(round(Method::Plain, vec![], None)),
+            Line::Round(round(Method::Plain, vec![down()], None)),
+            Line::Round(round(Method::Plain, vec![Flaw::LostCommits(12)], None)),
+        ];
+        let text = render(&lines);
+        assert!(
+            text.contains("| plain | 1 of 4 | - | - | - | - | - | 950 |"),
+            "{text}"
+        );
+        assert!(text.contains(
+            "| two-volumes-ext4/plain | does not start: could not locate a valid checkpoint record | 2 |"
+        ));
+        assert!(text.contains("| acknowledged commits lost | 1 | 12 acknowledged commits lost |"));
+    }
+
+    #[test]
+    fn a_machine_is_named_once() {
+        let lines = [Line::Machine(machine()), Line::Machine(machine())];
+        assert_eq!(render(&lines).matches("some CPU").count(), 1);
+    }
+}
