@@ -1,0 +1,67 @@
+//! `CreateImage`: all attached EBS volumes, no reboot, every tag from the first moment on.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aws_sdk_ec2::{
+    Client,
+    config::{Builder, timeout::TimeoutConfig},
+    types::{ResourceType, TagSpecification},
+};
+use quiesce::ports::{CaptureRequest, ImageId};
+
+use super::tags;
+use crate::CallError;
+
+const ACTION: &str = "ec2:CreateImage";
+/// `CreateImage` answers within seconds, later for many volumes; the protocol gives up earlier where a hold ends earlier.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// There is no client token: this is called once, and an answer that is lost leaves the session's tags to look for.
+pub(super) async fn create_image(
+    ec2: &Client,
+    instance_id: &str,
+    request: &CaptureRequest,
+) -> Result<ImageId, CallError> {
+    let ours = tags::of_session(request, instance_id);
+    let created = ec2
+        .create_image()
+        .instance_id(instance_id)
+        .name(&request.name)
+        .description(&request.description)
+        .no_reboot(true)
+        .tag_specifications(specification(ResourceType::Image, &request.tags, &ours)?)
+        .tag_specifications(specification(
+            ResourceType::Snapshot,
+            &request.snapshot_tags,
+            &ours,
+        )?)
+        .customize()
+        .config_override(
+            Builder::new()
+                .timeout_config(TimeoutConfig::builder().operation_timeout(LIMIT).build()),
+        )
+        .send()
+        .await
+        .map_err(|error| CallError::of(ACTION, &error))?;
+    match created.image_id {
+        Some(id) => Ok(ImageId(id)),
+        None => Err(CallError {
+            maybe_done: true,
+            ..CallError::refused(ACTION, "the answer names no image")
+        }),
+    }
+}
+
+fn specification(
+    kind: ResourceType,
+    users: &BTreeMap<String, String>,
+    ours: &BTreeMap<String, String>,
+) -> Result<TagSpecification, CallError> {
+    tags::check(users).map_err(|reserved| CallError::refused(ACTION, reserved.to_string()))?;
+    let mut all = users.clone();
+    all.extend(ours.clone());
+    Ok(TagSpecification::builder()
+        .resource_type(kind)
+        .set_tags(Some(tags::to_sdk(&all)))
+        .build())
+}

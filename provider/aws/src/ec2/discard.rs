@@ -1,0 +1,125 @@
+//! Removes what a session made: the image first, since its snapshots cannot go before it.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::{
+    Client,
+    types::{Image, Snapshot},
+};
+use quiesce::{
+    ports::{ImageId, Leftover},
+    session::SessionId,
+};
+
+use super::{describe, observe, tags};
+use crate::CallError;
+
+const DEREGISTER: &str = "ec2:DeregisterImage";
+
+/// One round, each call once. What could not be removed comes back with EC2's reason; an error means that nothing was
+/// tried, because EC2 did not say what there is, or because the session's image is proven.
+pub(super) async fn session(
+    ec2: &Client,
+    session: &SessionId,
+    begun: Option<&ImageId>,
+) -> Result<Vec<Leftover>, CallError> {
+    let found = observe::find(ec2, session).await?;
+    if let Some(proven) = found.images.iter().find(|image| is_proven(image)) {
+        let id = proven.image_id().unwrap_or_default();
+        return Err(CallError::refused(
+            DEREGISTER,
+            format!("{id} is proven: it is not discarded"),
+        ));
+    }
+    let images: BTreeSet<&str> = found.images.iter().filter_map(Image::image_id).collect();
+    let ours = found.snapshots.iter().filter(|it| !is_foreign(it, session));
+
+    let mut left = Vec::new();
+    for id in &images {
+        left.extend(deregister(ec2, id).await.err());
+    }
+    if let Some(unseen) = begun
+        .map(|id| id.0.as_str())
+        .filter(|id| !images.contains(id))
+    {
+        left.extend(deregister_unseen(ec2, unseen).await.err());
+    }
+    for id in ours.filter_map(Snapshot::snapshot_id) {
+        left.extend(delete_snapshot(ec2, id).await.err());
+    }
+    left.extend(latecomers(ec2, session, &found).await?);
+    Ok(left)
+}
+
+/// A snapshot that an image of ours maps, but that another session made.
+fn is_foreign(snapshot: &Snapshot, session: &SessionId) -> bool {
+    tags::from_sdk(snapshot.tags.clone())
+        .get(tags::SESSION)
+        .is_some_and(|other| other != session.as_str())
+}
+
+fn is_proven(image: &Image) -> bool {
+    tags::is_proven(&tags::from_sdk(image.tags.clone()))
+}
+
+/// Gone already is gone.
+pub(super) async fn deregister(ec2: &Client, id: &str) -> Result<(), Leftover> {
+    let done = ec2.deregister_image().image_id(id).send().await;
+    done.map(drop)
+        .or_else(|error| unless_gone(id, &CallError::of(DEREGISTER, &error)))
+}
+
+/// An image whose id `CreateImage` gave, but that no list shows: what EC2 does not find may still appear.
+async fn deregister_unseen(ec2: &Client, id: &str) -> Result<(), Leftover> {
+    let Err(error) = ec2.deregister_image().image_id(id).send().await else {
+        return Ok(());
+    };
+    match CallError::of(DEREGISTER, &error) {
+        gone if gone.code == "InvalidAMIID.Unavailable" => Ok(()),
+        error => Err(Leftover {
+            id: id.to_owned(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// Gone already is gone; in use (by an image that is still registered), locked or protected is left.
+pub(super) async fn delete_snapshot(ec2: &Client, id: &str) -> Result<(), Leftover> {
+    let done = ec2.delete_snapshot().snapshot_id(id).send().await;
+    done.map(drop)
+        .or_else(|error| unless_gone(id, &CallError::of("ec2:DeleteSnapshot", &error)))
+}
+
+fn unless_gone(id: &str, error: &CallError) -> Result<(), Leftover> {
+    if error.is_gone() {
+        return Ok(());
+    }
+    Err(Leftover {
+        id: id.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// Snapshots that a `CreateImage` under way started while the others were being removed.
+async fn latecomers(
+    ec2: &Client,
+    session: &SessionId,
+    found: &observe::Found,
+) -> Result<Vec<Leftover>, CallError> {
+    let known: BTreeSet<_> = found
+        .snapshots
+        .iter()
+        .filter_map(|it| it.snapshot_id())
+        .collect();
+    let now = describe::snapshots(ec2, describe::session(session)).await?;
+    let late = now
+        .iter()
+        .filter_map(|it| it.snapshot_id())
+        .filter(|id| !known.contains(id));
+    Ok(late
+        .map(|id| Leftover {
+            id: id.to_owned(),
+            reason: "it appeared while the session was discarded".to_owned(),
+        })
+        .collect())
+}
