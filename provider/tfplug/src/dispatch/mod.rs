@@ -1,0 +1,71 @@
+//! Between the wire's untyped values and the typed traits: one adapter each for resources, data sources, functions.
+
+mod data_source;
+mod function;
+mod resource;
+
+pub(crate) use data_source::{DataSourceAdapter, DynDataSource};
+pub(crate) use function::{DynFunction, FunctionAdapter};
+pub(crate) use resource::{Applied, Change, DynResource, ResourceAdapter};
+
+use crate::{Cty, Diagnostic, Diagnostics, Model, Result, Type, plan, schema::Block};
+
+/// The schema of a model, with what is derived from it once.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) version: i64,
+    pub(crate) block: Block,
+    pub(crate) ty: Type,
+}
+
+impl Schema {
+    pub(crate) fn of<M: Model>() -> Self {
+        let block = M::block();
+        Self {
+            version: M::VERSION,
+            ty: block.ty(),
+            block,
+        }
+    }
+}
+
+/// The struct, or `None` while a plain field of it is unknown.
+pub(crate) fn decode_if_known<M: Model>(cty: Cty) -> Result<Option<M>> {
+    match M::from_cty(cty) {
+        Ok(model) => Ok(Some(model)),
+        Err(error) if error.is_unknown() => Ok(None),
+        Err(error) => Err(Diagnostic::from(error).into()),
+    }
+}
+
+pub(crate) fn decode<M: Model>(cty: Cty) -> Result<M> {
+    M::from_cty(cty).map_err(|error| Diagnostic::from(error).into())
+}
+
+/// Runs the attributes' own validators on everything that is known.
+pub(crate) fn validate_attributes(block: &Block, config: &Cty) -> Result<()> {
+    let mut problems = Diagnostics::default();
+    plan::visit_configured(block, config, &mut |attribute, value, path| {
+        if value.is_wholly_known() {
+            let found = attribute.problems(value);
+            problems.extend(found.map(|detail| {
+                let summary = format!("Invalid value for \"{path}\"");
+                Diagnostic::error(summary, detail).at(path.clone())
+            }));
+        }
+    });
+    problems.or_ok(())
+}
+
+/// A model as state: an unknown value in it is the provider's mistake.
+pub(crate) fn into_state(block: &Block, old: &Cty, model: impl Model) -> (Cty, Diagnostics) {
+    let mut state = plan::restore(old, model.into_cty());
+    plan::null_write_only(block, &mut state);
+    let unknown = plan::settle_unknown(&mut state).into_iter().map(|path| {
+        let detail = format!(
+            "This is a bug in the provider: after apply it left \"{path}\" unknown. It is stored as null."
+        );
+        Diagnostic::error("Value still unknown after apply", detail).at(path)
+    });
+    (state, unknown.collect())
+}
