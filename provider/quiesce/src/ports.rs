@@ -80,14 +80,17 @@ pub trait Imager: Send + Sync + 'static {
         session: &SessionId,
     ) -> impl Future<Output = Result<Vec<Leftover>, ImagerError>> + Send;
 
-    /// Marks the image and its snapshots as proven, with these tags. Safe to repeat.
+    /// Sets these tags, first on the snapshots, last on the image: `consistent:state` = `proven` there is what seals it.
+    /// Safe to repeat. The same call with `pending` takes the seal back, where nobody heard whether it was set.
     fn seal(
         &self,
         observation: &Observation,
         tags: &BTreeMap<String, String>,
     ) -> impl Future<Output = Result<(), ImagerError>> + Send;
 
-    /// Unsealed sessions of this image name or of this instance that a dead run left behind.
+    /// Unsealed sessions that a dead run left behind, which may be discarded: those of this image name whatever their
+    /// age (no two images share a name, so a live one would be in our way for good), and those of this instance once
+    /// their [`CaptureRequest::expires`] has passed (before, another run may be at work on another image).
     fn leftovers(
         &self,
         image_name: &str,
@@ -138,7 +141,8 @@ pub struct CaptureRequest {
     pub tags: BTreeMap<String, String>,
     /// The user's own tags for the snapshots.
     pub snapshot_tags: BTreeMap<String, String>,
-    /// After this instant no live run can own the session: what it left behind may be swept.
+    /// After this instant no live run can own the session: what it left behind may be swept. An adapter puts it into a
+    /// tag beside the session's.
     pub expires: OffsetDateTime,
 }
 

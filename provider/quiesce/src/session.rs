@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// 128 random bits as 32 lower-case hex digits. CreateImage and SendCommand have no client token, so the session id
+/// 128 random bits as 32 lower-case hex digits. `CreateImage` and `SendCommand` have no client token, so the session id
 /// in tags and scripts is what makes a repeated delivery recognisable.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(String);
@@ -17,7 +17,7 @@ impl SessionId {
     pub fn random() -> Self {
         let mut bytes = [0_u8; 16];
         getrandom::fill(&mut bytes).expect("the operating system's random source works");
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(format!("{:032x}", u128::from_be_bytes(bytes)))
     }
 
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,199 @@
+//! Held: the guest answered that writes are held. Next: capture, and see every snapshot initiated.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tracing::{debug, info};
+
+use super::{
+    attempt::{Attempt, Broken, Capture, millis},
+    observed::{Expected, Seen},
+    release::Captured,
+    undo,
+};
+use crate::{
+    error::{Cause, Link, Step},
+    evidence::Moment,
+    method::Method,
+    patience::{Pace, Transient},
+    ports::{CaptureRequest, Guest, ImageId, Imager, ImagerError, VolumeId},
+    report::{HeldReport, Report},
+    survey::Survey,
+};
+
+/// `CreateImage` answers within a second or two; after this long its answer counts as late, and snapshots are looked
+/// for without it.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// One look at the service during a hold takes no longer than this; the next look may be luckier.
+const LOOK_LIMIT: Duration = Duration::from_secs(3);
+
+/// Writes are held, and the clock runs. There is no way out but through a release: capturing never fails, it only leads
+/// to a [`Captured`] that knows what was missed.
+#[must_use = "writes are held until this is released"]
+pub(crate) struct Held<G, I> {
+    attempt: Arc<Attempt<G, I>>,
+    holding: Holding,
+}
+
+/// What is known of the hold.
+pub(crate) struct Holding {
+    pub(crate) survey: Survey,
+    pub(crate) method: Method,
+    pub(crate) report: Report<HeldReport>,
+    /// The guest's answer came.
+    pub(crate) answered: Instant,
+    /// The release is sent by then, so that it can reach the guest before its switch fires.
+    pub(crate) release_by: Instant,
+}
+
+impl Holding {
+    /// Every volume of the image, sorted.
+    pub(crate) fn volumes(&self) -> Vec<VolumeId> {
+        self.expected().volumes()
+    }
+
+    fn expected(&self) -> Expected {
+        Expected::new(
+            self.survey
+                .instance
+                .volumes
+                .iter()
+                .map(|volume| volume.volume_id.clone()),
+        )
+    }
+}
+
+impl<G: Guest, I: Imager> Held<G, I> {
+    pub(super) fn new(attempt: Arc<Attempt<G, I>>, holding: Holding) -> Self {
+        Self { attempt, holding }
+    }
+
+    /// Begins the capture and watches until every volume's snapshot is initiated, or it is time to release.
+    pub(crate) async fn capture(self) -> Captured<G, I> {
+        let Self { attempt, holding } = self;
+        let missing = holding.volumes();
+        let mut watch = Watch {
+            attempt: &attempt,
+            expected: holding.expected(),
+            image: None,
+            missing,
+        };
+        let end = tokio::select! {
+            biased;
+            () = attempt.stop.cancelled() => Err(Cause::Stopped),
+            end = timeout_at(holding.release_by, watch.until_initiated()) => {
+                end.unwrap_or(Err(Cause::HoldBudget { waited_for: "the capture" }))
+            }
+        };
+        let Watch {
+            expected,
+            image,
+            missing,
+            ..
+        } = watch;
+        let end = end.map(|()| (expected, image)).map_err(|cause| {
+            let links = vec![Link::Captured { missing }];
+            Broken {
+                links,
+                ..Broken::at(Step::Capture, cause)
+            }
+        });
+        Captured::new(attempt, holding, end)
+    }
+}
+
+/// The capture, as seen so far.
+struct Watch<'a, G, I> {
+    attempt: &'a Attempt<G, I>,
+    expected: Expected,
+    image: Option<ImageId>,
+    missing: Vec<VolumeId>,
+}
+
+impl<G: Guest, I: Imager> Watch<'_, G, I> {
+    /// The answer to the beginning is welcome but not needed: what was begun is found by its session.
+    async fn until_initiated(&mut self) -> Result<(), Cause> {
+        let attempt = self.attempt;
+        let request = self.request();
+        attempt.debts().capture = Capture::Perhaps;
+        let called = attempt.mark(Moment::CaptureCalled);
+        let mut begin = pin!(attempt.imager.begin(&request));
+        let mut begin_ended = false;
+        let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(250));
+        let mut next_look = called + BEGIN_PATIENCE;
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut begin, if !begin_ended => {
+                    begin_ended = true;
+                    self.begun(answer)?;
+                    next_look = attempt.mark(Moment::CaptureAnswered);
+                }
+                () = sleep_until(next_look) => {
+                    if self.look().await? {
+                        let seen = attempt.mark(Moment::SnapshotsSeen);
+                        info!(ms = millis(called, seen), "every snapshot is initiated");
+                        return Ok(());
+                    }
+                    next_look = Instant::now() + pace.next();
+                }
+            }
+        }
+    }
+
+    fn request(&self) -> CaptureRequest {
+        let image = &self.attempt.plan.image;
+        let remaining = self
+            .attempt
+            .deadline
+            .saturating_duration_since(Instant::now());
+        CaptureRequest {
+            session: self.attempt.session.clone(),
+            name: image.name.clone(),
+            description: image.description.clone(),
+            volumes: self.expected.volumes(),
+            tags: image.tags.clone(),
+            snapshot_tags: image.snapshot_tags.clone(),
+            expires: OffsetDateTime::now_utc() + remaining + undo::LONGEST,
+        }
+    }
+
+    fn begun(&mut self, answer: Result<ImageId, ImagerError>) -> Result<(), Cause> {
+        match answer {
+            Ok(image) => self.image = Some(image),
+            Err(error) if error.maybe_done => debug!(%error, "the capture may have begun"),
+            Err(error) => {
+                self.attempt.debts().capture = Capture::None;
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// True once every snapshot is initiated. A look that fails is worth another one.
+    async fn look(&mut self) -> Result<bool, Cause> {
+        let observed = match timeout(
+            LOOK_LIMIT,
+            self.attempt.imager.observe(&self.attempt.session),
+        )
+        .await
+        {
+            Ok(Ok(observed)) => observed,
+            Ok(Err(error)) if error.retry_after().is_none() => return Err(error.into()),
+            Ok(Err(error)) => {
+                debug!(%error, "could not look");
+                return Ok(false);
+            }
+            Err(_elapsed) => return Ok(false),
+        };
+        let Seen { image, missing, .. } = self.expected.compare(self.image.as_ref(), &observed)?;
+        self.image = image;
+        self.missing = missing;
+        if self.missing.is_empty() && self.image.is_some() {
+            self.attempt.debts().capture = Capture::Seen;
+        }
+        Ok(self.missing.is_empty())
+    }
+}

@@ -1,0 +1,115 @@
+//! Undo: whatever ended an attempt, let go what may be held, then discard what may exist.
+
+use std::{sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{info, warn};
+
+use super::{
+    attempt::{Attempt, Capture, Hold},
+    release::let_go,
+};
+use crate::{
+    error::{Database, ImageFate},
+    patience::{Pace, Transient},
+    ports::{Guest, Imager, ImagerError, Leftover},
+};
+
+/// No undo takes longer: the longest hold, its flush and its service's start, then the discard.
+pub(crate) const LONGEST: Duration = Duration::from_mins(30);
+
+/// How long discarding is tried.
+const DISCARD_LIMIT: Duration = Duration::from_mins(10);
+
+/// How long nothing must have appeared before a capture whose beginning is in doubt counts as discarded.
+const QUIET: Duration = Duration::from_mins(1);
+
+/// One call takes no longer than this: it deregisters and deletes one by one.
+const CALL_LIMIT: Duration = Duration::from_mins(1);
+
+/// Pays what the attempt still owes, and tells how things are then. Each half runs on a task of its own: should one
+/// panic, the other is still done.
+pub(crate) async fn undo<G: Guest, I: Imager>(
+    attempt: &Arc<Attempt<G, I>>,
+) -> (Database, ImageFate) {
+    let owing = Arc::clone(attempt);
+    let released = tokio::spawn(async move {
+        let owed = matches!(owing.debts().hold, Hold::Owed(_));
+        if owed && let Err(cause) = let_go(&owing).await {
+            warn!(%cause, "the guest never confirmed the release");
+        }
+    });
+    drop(released.await);
+    let owing = Arc::clone(attempt);
+    let discarded = tokio::spawn(async move { discard(&owing).await }).await;
+    let image = discarded.unwrap_or_else(|_panic| ImageFate::Left {
+        known: Vec::new(),
+        error: None,
+    });
+    (database(attempt), image)
+}
+
+fn database<G, I>(attempt: &Attempt<G, I>) -> Database {
+    match &attempt.debts().hold {
+        Hold::None => Database::NeverHeld,
+        Hold::Released => Database::Released,
+        Hold::Owed(owed) => Database::LetsGoBy(wall_clock(owed.lets_go_by)),
+    }
+}
+
+fn wall_clock(instant: Instant) -> OffsetDateTime {
+    let (wall, now) = (OffsetDateTime::now_utc(), Instant::now());
+    wall + instant.saturating_duration_since(now) - now.saturating_duration_since(instant)
+}
+
+async fn discard<G: Guest, I: Imager>(attempt: &Attempt<G, I>) -> ImageFate {
+    let capture = attempt.debts().capture;
+    if capture == Capture::None {
+        return ImageFate::None;
+    }
+    let quiet = if capture == Capture::Seen {
+        Duration::ZERO
+    } else {
+        QUIET
+    };
+    let until = Instant::now() + DISCARD_LIMIT;
+    let mut clean_since = None;
+    let mut pace = Pace::patient();
+    loop {
+        let (known, error) = match attempt_to_discard(attempt).await {
+            Ok(left) => (left, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let now = Instant::now();
+        if known.is_empty() && error.is_none() {
+            if now - *clean_since.get_or_insert(now) >= quiet {
+                info!("nothing of the session is left");
+                return ImageFate::Discarded;
+            }
+        } else {
+            warn!(
+                left = known.len(),
+                error = error.as_ref().map(tracing::field::display),
+                "not discarded yet"
+            );
+            clean_since = None;
+            let hopeless = error
+                .as_ref()
+                .is_some_and(|error| error.retry_after().is_none());
+            if hopeless || now >= until {
+                return ImageFate::Left { known, error };
+            }
+        }
+        sleep(pace.next()).await;
+    }
+}
+
+async fn attempt_to_discard<G: Guest, I: Imager>(
+    attempt: &Attempt<G, I>,
+) -> Result<Vec<Leftover>, ImagerError> {
+    let discarding = attempt.imager.discard(&attempt.session);
+    timeout(CALL_LIMIT, discarding)
+        .await
+        .unwrap_or_else(|_elapsed| Err(ImagerError::unanswered("discard", CALL_LIMIT)))
+}

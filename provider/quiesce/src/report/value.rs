@@ -1,0 +1,101 @@
+//! Values that go back to the guest exactly as it said them, hence are validated instead of cleaned.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::text::Text;
+
+/// The kernel's random id of one boot (`/proc/sys/kernel/random/boot_id`).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct BootId(String);
+
+/// A mount point as mountinfo spells it: blanks, line breaks and backslashes as octal escapes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MountPoint(String);
+
+impl BootId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for BootId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let hex = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        if text.len() == 36 && text.bytes().all(hex) {
+            Ok(Self(text))
+        } else {
+            Err("not a boot id")
+        }
+    }
+}
+
+impl MountPoint {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Directories below the root: 0 for `/`.
+    pub(crate) fn depth(&self) -> usize {
+        self.0.split('/').filter(|part| !part.is_empty()).count()
+    }
+}
+
+impl FromStr for MountPoint {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let harmless = &*Text::new(text) == text && !text.contains(char::is_whitespace);
+        if text.starts_with('/') && text.len() <= 4_096 && harmless {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("not a mount point as mountinfo spells it")
+        }
+    }
+}
+
+impl TryFrom<String> for MountPoint {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for MountPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Milliseconds, below a hundred years so that no sum with an instant can overflow.
+pub(super) mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    const CENTURY_MS: u64 = 100 * 366 * 24 * 3_600 * 1_000;
+
+    pub(in crate::report) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let ms = u64::deserialize(deserializer)?;
+        if ms > CENTURY_MS {
+            return Err(D::Error::custom("more than a century"));
+        }
+        Ok(Duration::from_millis(ms))
+    }
+}
+
+/// Absent, null and empty all mean "none": a shell has no null.
+pub(super) fn non_empty<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Text>, D::Error> {
+    let text = Option::<Text>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()))
+}
