@@ -1,1 +1,6 @@
-//! The lab.
+//! An AWS on one machine in which the database, the volumes and the damage are real; only the control plane is
+//! simulated: [`cloud`] on top of [`host`], with [`agent`] inside the guests.
+
+pub mod agent;
+pub mod cloud;
+pub mod host;

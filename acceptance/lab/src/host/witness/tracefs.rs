@@ -1,0 +1,140 @@
+//! The kernel's own trace of what freezes, pauses and stops, read through an instance of tracefs of our own.
+//!
+//! Events of a syscall say who called; which file system it was is seen from what the same thread does before the call
+//! returns: both ext4 and XFS trace their sync on freeze, XFS traces the restart of its workers on thaw, and ext4
+//! writes its superblock.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::host::{
+    error::{Context, HostError, Result},
+    mounts,
+    tool::Tool,
+};
+
+/// `FIFREEZE` and `FITHAW` of linux/fs.h: `_IOWR('X', 119, int)` and `_IOWR('X', 120, int)`.
+pub(super) const FIFREEZE: u32 = 0xc004_5877;
+pub(super) const FITHAW: u32 = 0xc004_5878;
+
+/// Kilobytes per CPU. An event takes about 100 bytes; hundreds a second are many.
+const BUFFER_KB: &str = "2048";
+
+/// Event and filter (trace/events.rst of the kernel's documentation); an empty filter lets everything through.
+const EVENTS: &[(&str, &str)] = &[
+    (
+        "syscalls/sys_enter_ioctl",
+        "cmd==0xc0045877||cmd==0xc0045878",
+    ),
+    ("syscalls/sys_exit_ioctl", ""),
+    ("ext4/ext4_sync_fs", ""),
+    ("xfs/xfs_fs_sync_fs", ""),
+    ("xfs/xfs_blockgc_start", ""),
+    ("block/block_bio_queue", "sector<8"),
+    ("cgroup/cgroup_freeze", ""),
+    ("cgroup/cgroup_unfreeze", ""),
+    ("cgroup/cgroup_notify_frozen", ""),
+    ("signal/signal_generate", "sig==18||sig==19"),
+    ("sched/sched_process_exec", "filename ~ \"*/bin/postgres\""),
+    ("sched/sched_process_exit", "comm==\"postgres\""),
+];
+
+/// An instance of the tracing system; the kernel forgets it when it is dropped.
+#[derive(Debug)]
+pub(in crate::host) struct TraceInstance {
+    dir: PathBuf,
+}
+
+impl TraceInstance {
+    /// Starts tracing. `lab` is where tracefs is mounted when it is not mounted yet.
+    pub(in crate::host) async fn create(lab: &Path, name: &str) -> Result<Self> {
+        let instances = tracefs(lab).await?.join("instances");
+        let dir = instances.join(name);
+        remove(&dir);
+        fs::create_dir(&dir).context(|| dir.display().to_string())?;
+        let instance = Self { dir };
+        instance.write("trace_clock", "mono")?;
+        instance.write("buffer_size_kb", BUFFER_KB)?;
+        for (event, filter) in EVENTS {
+            instance.enable(event, filter)?;
+        }
+        Ok(instance)
+    }
+
+    /// The trace as it comes: reading blocks until the kernel has something.
+    pub(in crate::host) fn lines(&self) -> Result<impl Iterator<Item = String> + use<>> {
+        let pipe = self.dir.join("trace_pipe");
+        let pipe = File::open(&pipe).context(|| pipe.display().to_string())?;
+        Ok(BufReader::new(pipe).lines().map_while(std::io::Result::ok))
+    }
+
+    /// Puts a line of ours into the trace: what was traced before it has been read when it is read.
+    pub(in crate::host) fn mark(&self, text: &str) -> Result<()> {
+        self.write("trace_marker", text)
+    }
+
+    fn enable(&self, event: &str, filter: &str) -> Result<()> {
+        let dir = format!("events/{event}");
+        if !self.dir.join(&dir).is_dir() {
+            return Err(HostError::Kernel(format!("it does not trace {event}")));
+        }
+        if !filter.is_empty() {
+            self.write(&format!("{dir}/filter"), filter)?;
+        }
+        self.write(&format!("{dir}/enable"), "1")
+    }
+
+    fn write(&self, name: &str, value: &str) -> Result<()> {
+        let file = self.dir.join(name);
+        let opened = OpenOptions::new().write(true).open(&file);
+        opened
+            .and_then(|mut opened| opened.write_all(value.as_bytes()))
+            .context(|| file.display().to_string())
+    }
+}
+
+impl Drop for TraceInstance {
+    fn drop(&mut self) {
+        remove(&self.dir);
+    }
+}
+
+/// Removes the trace instances that a dead lab of this name left.
+pub(in crate::host) async fn remove_instances(lab: &Path, name: &str) -> Result<()> {
+    let instances = tracefs(lab).await?.join("instances");
+    for entry in fs::read_dir(&instances).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(name) {
+            remove(&entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Where tracefs is mounted; mounts it below the lab's directory where the machine did not.
+async fn tracefs(lab: &Path) -> Result<PathBuf> {
+    let mounts = mounts::mounts_of("self").await?;
+    if let Some(mount) = mounts.into_iter().find(|m| m.filesystem == "tracefs") {
+        return Ok(mount.mount_point);
+    }
+    let own = lab.join("tracing");
+    fs::create_dir_all(&own).context(|| own.display().to_string())?;
+    let mount = Tool::new("mount").args(["-t", "tracefs", "tracefs"]);
+    mount.arg(&own).run().await?;
+    Ok(own)
+}
+
+fn remove(dir: &Path) {
+    if !dir.is_dir() {
+        return;
+    }
+    // A reader that waits for events holds the instance: tracing that is off lets it go on.
+    for (name, value) in [("events/enable", "0"), ("tracing_on", "0")] {
+        let _ = fs::write(dir.join(name), value);
+    }
+    if let Err(error) = fs::remove_dir(dir) {
+        tracing::debug!(dir = %dir.display(), %error, "trace instance stays until its reader ends");
+    }
+}

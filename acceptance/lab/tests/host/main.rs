@@ -1,0 +1,5 @@
+//! The physical half of the lab, on this machine: real loop devices, file systems, namespaces, systemd, PostgreSQL.
+//! Needs root, and what `acceptance/install.sh` installs.
+
+mod boot;
+mod support;
