@@ -1,1 +1,166 @@
-# shellcheck shell=sh
+# shellcheck shell=dash
+# Lets writes go on, and says whether the hold was unbroken until then. Every link is looked at before anything is let go.
+
+# "link detail" a line.
+BROKEN=""
+
+release() {
+    open_state
+    boot_id
+    [ "$BOOT_ID" = "$CDB_BOOT_ID" ] || broken boot "The guest has booted since it was probed."
+    adopt
+    if [ -e "$OWN/report" ] || twin_answers; then
+        cat "$OWN/report"
+        return
+    fi
+    myself
+    write_whole "$OWN/releaser" "$MYSELF"
+    # Claimed before anything is read: a hold that begins only now will see the claim, or we see the hold.
+    claim "$OWN" release || was_claimed
+    if [ -e "$OWN/owner" ]; then
+        let_go_of_session
+    else
+        answer_never_held
+    fi
+}
+
+# Another delivery of this release may be at work: its answer is ours.
+twin_answers() {
+    alive_in "$OWN/releaser" && await 60000 10 twin_is_done && [ -e "$OWN/report" ]
+}
+
+twin_is_done() {
+    [ -e "$OWN/report" ] || ! alive_in "$OWN/releaser"
+}
+
+let_go_of_session() {
+    local released=false
+    verify
+    if first_line "$OWN/over"; then
+        LET_GO_AT=$LINE
+        released=true
+    elif let_go "$OWN"; then
+        released=true
+    else
+        broken release "Something is still held; the switch goes on trying."
+    fi
+    BROKEN="$BROKEN$UNHELD"
+    answer "$released"
+}
+
+# ---- is the hold unbroken? --------------------------------------------------------------------------------------------
+
+broken() {
+    BROKEN="$BROKEN$1 $2$NEWLINE"
+}
+
+verify() {
+    local role
+    recall "$OWN"
+    case $(cat "$OWN/answer" 2>/dev/null) in
+        *'"phase":"hold","outcome":"held"'*) ;;
+        *) broken held "The hold was never complete." ;;
+    esac
+    if first_line "$OWN/fired"; then
+        broken switch "The dead-man's switch fired at uptime ${LINE%% *} ms: ${LINE#* }."
+    fi
+    for role in first spare; do
+        alive_in "$OWN/switch.$role" || broken switch "The $role switch does not stand guard any more."
+    done
+    case $H_METHOD in
+        freeze) verify_frozen ;;
+        pause) verify_paused ;;
+        stop) verify_stopped ;;
+    esac
+}
+
+# Whoever else let go was first.
+was_claimed() {
+    first_line "$OWN/claim/by" || LINE=somebody
+    # An earlier delivery of this very release that died: what it let go shows in what is not held any more.
+    [ "$LINE" = release ] || broken let-go "The hold was let go before: by $LINE."
+}
+
+# Not one block was written beneath the frozen file systems. That they are frozen shows when they are thawed.
+verify_frozen() {
+    local entry devices=""
+    slurp "$OWN/witness" || return 0
+    for entry in $TEXT; do
+        devices="$devices ${entry%%=*}"
+    done
+    written "$devices"
+    [ "$WRITTEN" = "$TEXT" ] || broken writes "Blocks were written during the hold: $TEXT became $WRITTEN."
+}
+
+# Every process is still there, still paused, and has not run once.
+verify_paused() {
+    local pid start slices group
+    while read -r group; do
+        [ -z "$group" ] || grep -q 'frozen 1' "$group/cgroup.events" || broken paused "The cgroup $group is not frozen any more."
+    done <<CGROUPS
+$H_CGROUPS
+CGROUPS
+    while read -r pid start; do
+        [ -n "$pid" ] || continue
+        alive "$pid" "$start" || { broken paused "Process $pid is gone."; continue; }
+        [ -n "$H_CGROUPS" ] || stopped "$pid" || broken paused "Process $pid is not stopped any more."
+    done <<PIDS
+$H_PIDS
+PIDS
+    slurp "$OWN/witness" || return 0
+    while read -r pid slices; do
+        runs "$pid"
+        [ "$RUNS" = "$slices" ] || broken ran "Process $pid ran during the hold."
+    done <<WITNESS
+$TEXT
+WITNESS
+}
+
+# Nothing that the start commands would bring up is up already.
+verify_stopped() {
+    slurp "$OWN/down" || return 0
+    (eval "$TEXT") || broken stopped "The server was started during the hold."
+}
+
+# ---- answers ----------------------------------------------------------------------------------------------------------
+
+# The report; $1: is everything let go? If so, the session is over.
+answer() {
+    local outcome=lapsed hold_ms=null
+    [ -n "$BROKEN" ] || outcome=held
+    [ -z "$H_BEGAN" ] || [ "$1" = false ] || hold_ms=$((LET_GO_AT - H_BEGAN))
+    compose_release "$outcome" "$1" "$hold_ms"
+    if [ "$1" = true ]; then
+        write_whole "$OWN/report" "$ANSWER"
+        unlock "$OWN"
+    fi
+    printf '%s\n' "$ANSWER"
+}
+
+# A tombstone: a hold that is delivered after this refuses.
+answer_never_held() {
+    broken never-held "This session holds nothing on this guest."
+    compose_release lapsed true null
+    write_whole "$OWN/report" "$ANSWER"
+    printf '%s\n' "$ANSWER"
+}
+
+compose_release() {
+    local link detail list=""
+    if [ -n "$H_METHOD" ]; then report method "\"$H_METHOD\""; else report method null; fi
+    report released "$2"
+    wall_clock
+    report released_at "\"$WALL_CLOCK\""
+    report hold_ms "$3"
+    while read -r link detail; do
+        [ -n "$link" ] || continue
+        json "$detail"
+        list="$list${list:+,}{\"link\":\"$link\",\"detail\":$JSON}"
+    done <<BROKEN
+$BROKEN
+BROKEN
+    report broken "[$list]"
+    compose release "$1"
+}
+
+release

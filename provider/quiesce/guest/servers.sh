@@ -1,1 +1,183 @@
-# shellcheck shell=sh
+# shellcheck shell=dash
+# From the engines asked for to servers, paths, mounts and disks: what probe and hold both have to know.
+
+SERVERS=""
+# "purpose path" a line, the path in mountinfo's spelling.
+NEEDED_PATHS=""
+# The engine whose function is running, and the root processes of the servers.
+ENGINE=""
+ROOTS=""
+# How method stop stops the servers, starts them again, and tells that they are still down: lines of shell.
+STOP_COMMANDS=""
+START_COMMANDS=""
+DOWN_TESTS=""
+# "device mount-point" a line: the mounts on which servers write.
+DATA_MOUNTS=""
+MOUNT_REPORTS=""
+
+# Calls <engine>_$1 with the other arguments for each engine asked for; stops at the first that fails.
+each_engine() {
+    local function="$1"
+    shift
+    for ENGINE in $CDB_ENGINES; do
+        "${ENGINE}_$function" "$@" || return 1
+    done
+}
+
+# Adds a path that the server needs. $1: data, wal, tablespace, link (a symbolic link inside), mount (a mount inside) or config; $2: where it
+# really is.
+need() {
+    local entry
+    spell "$2"
+    entry="$1 $SPELLED"
+    case $NEWLINE$NEEDED_PATHS in *" $SPELLED$NEWLINE"*) return 0 ;; esac
+    NEEDED_PATHS="$NEEDED_PATHS$entry$NEWLINE"
+}
+
+# The same for a directory with everything mounted inside it. $1: purpose, $2: directory, $3: an entry inside that may be elsewhere.
+need_directory() {
+    local point
+    if ! real_directory "$2"; then
+        problem path_unreadable "$2 ($1) is no directory that can be entered." "Repair it: the server needs it too."
+        return
+    fi
+    need "$1" "$REAL"
+    nested_mounts "$REAL"
+    while read -r point; do
+        [ -n "$point" ] || continue
+        unspell "$point"
+        case $PLAIN in "$REAL/$3" | "$REAL/lost+found") ;; *) need mount "$PLAIN" ;; esac
+    done <<NESTED
+$NESTED
+NESTED
+}
+
+# Maps every needed path to its mount and its disks; what cannot be captured becomes a problem.
+map_paths() {
+    local purpose spelled directory device devices="" entries=""
+    while read -r purpose spelled; do
+        [ -n "$purpose" ] || continue
+        unspell "$spelled"
+        directory=$PLAIN
+        [ -d "$directory" ] || directory=${directory%/*}/
+        locate "$purpose" "$directory" || continue
+        entries="$entries$M_DEVICE $purpose $spelled$NEWLINE"
+        case " $devices " in
+            *" $M_DEVICE "*) ;;
+            *) devices="$devices $M_DEVICE" ;;
+        esac
+    done <<PATHS
+$NEEDED_PATHS
+PATHS
+    needed_by_guest
+    volumes
+    for device in $devices; do
+        describe_mount "$device" "$entries"
+    done
+}
+
+# The mount of directory $2 (needed as $1), which must be one of a local disk.
+locate() {
+    if ! mount_of "$2" || ! mount_confirmed "$2"; then
+        problem mount_unclear "The mount that $2 ($1) lies on cannot be told: mounts lie over each other." \
+            "Unmount what hides it."
+        return 1
+    fi
+    case $M_DEVICE:$M_TYPE in
+        0:*:btrfs | 0:*:zfs) ;;
+        0:*)
+            problem not_on_a_volume "$2 ($1) lies on $M_TYPE at $M_POINT, which no EBS volume holds." \
+                "Move it to an EBS volume of this instance; an image holds nothing else."
+            return 1
+            ;;
+    esac
+}
+
+# Adds the mount with device $1 to the report; $2: "device purpose path" of all needed paths.
+describe_mount() {
+    local device purpose spelled paths="" is_data=false first=""
+    while read -r device purpose spelled; do
+        [ "$device" = "$1" ] || continue
+        unspell "$spelled"
+        [ -n "$first" ] || first=$PLAIN
+        [ "$purpose" = config ] || is_data=true
+        json "$PLAIN"
+        paths="$paths${paths:+,}$JSON"
+    done <<ENTRIES
+$2
+ENTRIES
+    [ -d "$first" ] || first=${first%/*}/
+    mount_of "$first"
+    [ "$is_data" = false ] || DATA_MOUNTS="$DATA_MOUNTS$M_DEVICE $M_POINT$NEWLINE"
+    find_leaves "$first" "$is_data"
+    mount_json "$is_data" "$paths"
+}
+
+# The disks beneath the mount that `mount_of` found -> LEAVES; those that no image can hold become problems. $1: a path on it.
+find_leaves() {
+    local base leaf name
+    LEAVES=""
+    bases "$M_DEVICE" "$M_TYPE" "$M_SOURCE"
+    for base in $BASES; do
+        leaves "$base"
+    done
+    [ "$2" = false ] || HELD_BASES="$HELD_BASES $BASES"
+    [ -n "$LEAVES" ] || problem disk_unknown "No disk is known beneath $M_SOURCE, which holds $1." \
+        "Use a file system on EBS volumes, directly or through partitions, LVM or md."
+    while read -r leaf name; do
+        [ -n "$leaf" ] && instance_store "$leaf" || continue
+        problem instance_store "$1 lies on $name, an instance store, which no image holds." "Move it to an EBS volume."
+    done <<LEAVES
+$LEAVES
+LEAVES
+}
+HELD_BASES=""
+
+# The mount that `mount_of` found, as the report describes it; $1: is it a data mount? $2: its paths in JSON.
+mount_json() {
+    local entry device name disks="" can=false
+    json "$M_POINT"
+    entry="{\"mount_point\":$JSON"
+    unspell "$M_SOURCE"
+    json "$PLAIN"
+    entry="$entry,\"source\":$JSON"
+    json "$M_TYPE"
+    entry="$entry,\"fstype\":$JSON,\"device\":\"$M_DEVICE\",\"data\":$1,\"paths\":[$2]"
+    why_needed "$M_DEVICE"
+    json_or_null "$WHY"
+    freezable "$M_TYPE" && can=true
+    entry="$entry,\"needed_by_guest\":$JSON,\"freezable\":$can"
+    while read -r device name; do
+        [ -n "$device" ] || continue
+        volume_of "$device"
+        json_or_null "$VOLUME"
+        disks="$disks${disks:+,}{\"device\":\"$device\",\"name\":\"$name\",\"volume_id\":$JSON}"
+    done <<LEAVES
+$LEAVES
+LEAVES
+    MOUNT_REPORTS="$MOUNT_REPORTS${MOUNT_REPORTS:+,}$entry,\"leaves\":[$disks]}"
+}
+
+# What manages the guest's services -> SERVICE_MANAGER, empty where nothing known does.
+service_manager() {
+    SERVICE_MANAGER=""
+    if [ -d /run/systemd/system ] && have systemctl; then
+        SERVICE_MANAGER=systemd
+    elif have rc-service; then
+        SERVICE_MANAGER=openrc
+    elif have service; then
+        SERVICE_MANAGER=sysvinit
+    fi
+}
+
+# The systemd unit that process $1 runs in -> UNIT, empty where it is none of its own.
+unit_of() {
+    local line
+    UNIT=""
+    while read -r line; do
+        case $line in
+            0::*.service | *name=systemd:*.service) UNIT=${line##*/} ;;
+        esac
+    done <"$PROC/$1/cgroup"
+    case $UNIT in user@*) UNIT="" ;; esac
+} 2>/dev/null

@@ -1,1 +1,108 @@
-# shellcheck shell=sh
+# shellcheck shell=dash
+# What the scripts of one session, and the sessions of one guest, know of each other: files on /run, in memory, gone with the boot.
+#
+#   $STATE/sessions/<session>/   one directory per session, made by whoever comes first, hold or release
+#     owner, releaser            "pid start" of the script at work
+#     method, mounts, limits     what the hold is: "freeze"; "device mount-point" a line; "armed-at flush-limit max-hold" in ms
+#     began                      uptime right before the first write could be held
+#     worker.<n>                 "pid start" of a process that may still bring about a hold (fsfreeze in D state)
+#     pids, cgroups              what is paused
+#     start, down                how what is stopped is started again, and what tells that it is still down
+#     witness                    what must not have moved when the hold is let go
+#     answer                     the hold's report; before it stands, the hold is incomplete
+#     claim/                     made (atomically) by the first who lets go
+#     switch.first, switch.spare "pid start" of the two switches; fired: "uptime reason"
+#     over, report               everything is let go; the release's report
+#   $STATE/hold                  the lock: a symbolic link to the one session that may hold (made atomically)
+
+# The directory of this session -> OWN.
+locate_state() {
+    OWN=$STATE/sessions/$CDB_SESSION
+}
+
+open_state() {
+    locate_state
+    [ -d "$STATE/sessions" ] || mkdir -p "$STATE/sessions"
+}
+
+# Forgets sessions of the day before yesterday and earlier.
+forget_old_sessions() {
+    find "$STATE/sessions" -mindepth 1 -maxdepth 1 -mmin +2880 ! -path "$STATE/$(readlink "$STATE/hold")" \
+        -exec rm -rf {} + 2>/dev/null
+}
+
+# Makes this script the first of its session. Fails for every later one: a repeated hold, or a hold after its release.
+adopt() {
+    mkdir "$OWN" 2>/dev/null
+}
+
+LOCKED=""
+
+# The session directory that has the lock -> LOCKED; fails where none has.
+locked() {
+    local target
+    target=$(readlink "$STATE/hold" 2>/dev/null) || return 1
+    LOCKED=$STATE/$target
+}
+
+lock() {
+    ln -sn "sessions/$CDB_SESSION" "$STATE/hold" 2>/dev/null
+}
+
+# Gives the lock of the session in directory $1 back, if it has it.
+unlock() {
+    ! locked || [ "$LOCKED" != "$1" ] || rm -f "$STATE/hold"
+}
+
+# Makes the caller the first who lets session directory $1 go.
+claim() {
+    mkdir "$1/claim" 2>/dev/null && write_whole "$1/claim/by" "$2"
+}
+
+# Is everything of session directory $1 let go for good?
+is_over() {
+    [ -e "$1/over" ] || [ -e "$1/report" ]
+}
+
+# Is somebody at work who holds, or who will let go? Directory: $1.
+in_progress() {
+    alive_in "$1/switch.first" || alive_in "$1/switch.spare" || { [ ! -e "$1/answer" ] && alive_in "$1/owner"; }
+}
+
+# What the hold in directory $1 is -> H_METHOD, H_MOUNTS, H_PIDS, H_CGROUPS, H_START, H_BEGAN, H_FIRES. What cannot be read keeps the
+# value it had: the switch goes on from memory should somebody delete the directory.
+recall() {
+    local armed flush_limit max_hold
+    ! first_line "$1/method" || H_METHOD=$LINE
+    ! slurp "$1/mounts" || H_MOUNTS=$TEXT
+    ! slurp "$1/pids" || H_PIDS=$TEXT
+    ! slurp "$1/cgroups" || H_CGROUPS=$TEXT
+    ! slurp "$1/start" || H_START=$TEXT
+    if first_line "$1/limits"; then
+        read -r armed flush_limit max_hold <<LIMITS
+$LINE
+LIMITS
+        H_MAX_HOLD=$max_hold
+        H_FIRES=$((armed + flush_limit + max_hold))
+    fi
+    ! first_line "$1/began" || H_BEGAN=$LINE
+    [ -z "$H_BEGAN" ] || H_FIRES=$((H_BEGAN + H_MAX_HOLD))
+}
+
+# Forgets what `recall` learnt.
+forget() {
+    H_METHOD="" H_MOUNTS="" H_PIDS="" H_CGROUPS="" H_START="" H_BEGAN="" H_FIRES="" H_MAX_HOLD=""
+}
+forget
+
+# The hold in directory $1 as the reports describe it -> HOLD_JSON.
+describe_hold() {
+    local for=0 in=0
+    forget
+    recall "$1"
+    now
+    [ -z "$H_BEGAN" ] || for=$((NOW - H_BEGAN))
+    [ -z "$H_FIRES" ] || in=$((H_FIRES - NOW))
+    [ "$in" -ge 0 ] || in=0
+    HOLD_JSON="{\"session\":\"${1##*/}\",\"method\":\"${H_METHOD:-freeze}\",\"held_for_ms\":$for,\"fires_in_ms\":$in}"
+}

@@ -27,9 +27,11 @@ const HOLD_MARGIN: Duration = Duration::from_secs(30);
 
 const PRELUDE: &str = include_str!("../guest/prelude.sh");
 const PROCESSES: &str = include_str!("../guest/processes.sh");
+const MOUNTINFO: &str = include_str!("../guest/mountinfo.sh");
 const MOUNTS: &str = include_str!("../guest/mounts.sh");
 const DEVICES: &str = include_str!("../guest/devices.sh");
 const STATE: &str = include_str!("../guest/state.sh");
+const WITNESS: &str = include_str!("../guest/witness.sh");
 const METHODS: &str = include_str!("../guest/methods.sh");
 const LET_GO: &str = include_str!("../guest/let_go.sh");
 const SWITCH: &str = include_str!("../guest/switch.sh");
@@ -59,9 +61,9 @@ pub fn probe(session: &SessionId, engines: &[Options]) -> Script {
     let values = [common(session), engine_values(engines)].concat();
     let functions = engine_functions(engines);
     let text = [
-        PRELUDE, PROCESSES, MOUNTS, DEVICES, STATE, SERVERS, &functions, PROBE,
+        PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, SERVERS, &functions, PROBE,
     ];
-    script("probe", &values, &text, PROBE_LIMIT)
+    script("probe", &values, &bare(&text), PROBE_LIMIT)
 }
 
 /// Arms the switch, flushes, holds writes.
@@ -75,15 +77,16 @@ pub fn hold(hold: &Hold<'_>) -> Script {
         assignment("CDB_MAX_HOLD_MS", &milliseconds(hold.max_hold)),
         assignment("CDB_FLUSH_LIMIT_MS", &milliseconds(FLUSH_LIMIT)),
         assignment("CDB_MOUNTS", &hold.mounts.join("\n")),
-        assignment("SWITCH_TEXT", &switch()),
     ]
     .concat();
+    // The switch outlives this script, which therefore carries its text as a value, and runs it too: most of it is
+    // needed here as well.
+    let guard = [PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, SWITCH];
+    let guard = assignment("GUARD_TEXT", &bare(&guard)) + "eval \"$GUARD_TEXT\"\n";
     let functions = engine_functions(hold.engines);
-    let text = [
-        PRELUDE, PROCESSES, MOUNTS, DEVICES, STATE, SERVERS, LET_GO, METHODS, &functions, HOLD,
-    ];
+    let text = [MOUNTS, DEVICES, SERVERS, WITNESS, METHODS, &functions, HOLD];
     let limit = FLUSH_LIMIT + hold.max_hold + HOLD_MARGIN;
-    script("hold", &values, &text, limit)
+    script("hold", &values, &(guard + &bare(&text)), limit)
 }
 
 /// Proves the hold unbroken, lets writes go on, stands the switch down.
@@ -94,19 +97,13 @@ pub fn release(session: &SessionId, engines: &[Options], boot_id: &str) -> Scrip
         assignment("CDB_BOOT_ID", boot_id),
     ]
     .concat();
-    let text = [PRELUDE, PROCESSES, STATE, LET_GO, RELEASE];
-    script("release", &values, &text, RELEASE_LIMIT)
+    let text = [
+        PRELUDE, PROCESSES, MOUNTINFO, STATE, WITNESS, LET_GO, RELEASE,
+    ];
+    script("release", &values, &bare(&text), RELEASE_LIMIT)
 }
 
-/// The dead-man's switch, a script of its own: it outlives the one that arms it.
-fn switch() -> String {
-    [PRELUDE, PROCESSES, STATE, LET_GO, SWITCH]
-        .map(bare)
-        .concat()
-}
-
-fn script(purpose: &'static str, values: &str, text: &[&str], kill_after: Duration) -> Script {
-    let text: String = text.iter().map(|part| bare(part)).collect();
+fn script(purpose: &'static str, values: &str, text: &str, kill_after: Duration) -> Script {
     Script {
         purpose,
         text: format!("#!/bin/sh\n{values}{text}"),
@@ -116,9 +113,10 @@ fn script(purpose: &'static str, values: &str, text: &[&str], kill_after: Durati
 
 /// The text without indentation, empty lines and lines that are only comment: SSM limits a command's size and logs
 /// it all.
-fn bare(text: &str) -> String {
-    let lines = text.lines().map(str::trim_start);
+fn bare(parts: &[&str]) -> String {
+    let lines = parts.iter().flat_map(|part| part.lines());
     lines
+        .map(str::trim_start)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .flat_map(|line| [line, "\n"])
         .collect()

@@ -1,1 +1,425 @@
-# shellcheck shell=sh
+# shellcheck shell=dash
+# PostgreSQL on the guest: finds the server by its processes, asks it by psql as its own user, flushes it by CHECKPOINT.
+#
+# The postmaster is the process that works in a data directory whose postmaster.pid begins with its own pid: no command line has to be
+# understood, no port guessed. That file's lines (9.2 and later): pid, data directory, start time, port, socket directory, ...
+
+# How long a query of the probe may take, in ms, and the whole of psql, in seconds.
+PG_QUERY_LIMIT=3000
+PG_PSQL_LIMIT=10
+
+postgresql_find() {
+    PG_VERSION="" PG_ROLE="" PG_SERVICE=""
+    pg_postmasters
+    pg_choose || return 0
+    pg_identify || return 0
+    pg_ask || return 0
+    pg_check_settings
+    pg_paths
+    pg_describe
+    ROOTS="$ROOTS $PG_PID"
+}
+
+# ---- which server -----------------------------------------------------------------------------------------------------
+
+# All postmasters -> PG_POSTMASTERS; processes of PostgreSQL that belong to none of them (in containers) -> PG_STRANGER.
+pg_postmasters() {
+    local pid
+    PG_POSTMASTERS="" PG_STRANGER=""
+    for pid in "$PROC"/[0-9]*; do
+        first_line "$pid/comm" || continue
+        case $LINE in postgres | postmaster | edb-postgres) ;; *) continue ;; esac
+        first_line "$pid/cwd/postmaster.pid" || continue
+        if [ "$LINE" = "${pid##*/}" ]; then
+            PG_POSTMASTERS="$PG_POSTMASTERS ${pid##*/}"
+        elif ! [ -e "$PROC/$LINE/comm" ] || ! [ "$pid/cwd" -ef "$PROC/$LINE/cwd" ]; then
+            PG_STRANGER=${pid##*/}
+        fi
+    done
+}
+
+# The one postmaster that the options leave -> PG_PID.
+pg_choose() {
+    local pid found="" list=""
+    for pid in $PG_POSTMASTERS; do
+        pg_read_pidfile "$pid"
+        list="$list${list:+; }$PG_DATA on port $PG_PORT"
+        pg_is_meant "$pid" && found="$found $pid"
+    done
+    # shellcheck disable=SC2086 # pids
+    set -- $found
+    case $# in
+        1)
+            PG_PID=$1
+            pg_read_pidfile "$PG_PID"
+            return 0
+            ;;
+        0) pg_report_none "$list" ;;
+        *) problem several_servers "Several PostgreSQL servers run here: $list." \
+            "Choose one: set postgresql.port, postgresql.data_directory or postgresql.socket_directory." ;;
+    esac
+    return 1
+}
+
+# Facts of postmaster $1 from its postmaster.pid -> PG_DATA, PG_PORT, PG_SOCKETS.
+pg_read_pidfile() {
+    local number=0 line
+    PG_DATA="" PG_PORT="" PG_SOCKETS=""
+    real_directory "$PROC/$1/cwd" && PG_DATA=$(readlink "$PROC/$1/cwd")
+    while IFS= read -r line; do
+        number=$((number + 1))
+        case $number in 4) PG_PORT=$line ;; 5) PG_SOCKETS=$line ;; esac
+    done <"$PROC/$1/cwd/postmaster.pid"
+}
+
+# Is the postmaster just read the one that the options mean?
+pg_is_meant() {
+    [ -z "$CDB_POSTGRESQL_PORT" ] || [ "$CDB_POSTGRESQL_PORT" = "$PG_PORT" ] || return 1
+    [ -z "$CDB_POSTGRESQL_DATA_DIRECTORY" ] || [ "$CDB_POSTGRESQL_DATA_DIRECTORY" -ef "$PROC/$1/cwd" ] || return 1
+    [ -z "$CDB_POSTGRESQL_SOCKET_DIRECTORY" ] || [ -S "$CDB_POSTGRESQL_SOCKET_DIRECTORY/.s.PGSQL.$PG_PORT" ]
+}
+
+pg_report_none() {
+    if [ -n "$1" ]; then
+        problem no_server "No PostgreSQL server here is the one that the options name; these run: $1." \
+            "Correct postgresql.port, postgresql.data_directory or postgresql.socket_directory."
+    elif [ -n "$PG_STRANGER" ]; then
+        problem server_in_container "PostgreSQL runs in a container (process $PG_STRANGER): its paths are not the guest's own." \
+            "Run it on the guest itself."
+    else
+        problem no_server "No PostgreSQL server runs on this guest." "Start it, or name the instance that it runs on."
+    fi
+}
+
+# The server's programs and users -> PG_BIN, PG_UID, PG_GID, PG_OS_USER, PG_PSQL; fails where it cannot be asked.
+pg_identify() {
+    local key value _rest
+    if ! [ "$PG_DATA" -ef "$PROC/$PG_PID/cwd" ]; then
+        problem server_in_container "The server's data directory $PG_DATA (process $PG_PID) is not the guest's own." \
+            "Run the server on the guest itself, not in a container."
+        return 1
+    fi
+    while read -r key value _rest; do
+        case $key in Uid:) PG_UID=$value ;; Gid:) PG_GID=$value ;; esac
+    done <"$PROC/$PG_PID/status"
+    PG_OS_USER=${CDB_POSTGRESQL_OS_USER:-$(id -nu "$PG_UID" 2>/dev/null)}
+    PG_OS_USER=${PG_OS_USER:-$PG_UID}
+    pg_asking_user || return 1
+    unit_of "$PG_PID"
+    PG_SERVICE=${CDB_POSTGRESQL_SERVICE:-$UNIT}
+    PG_BIN=$(readlink "$PROC/$PG_PID/exe")
+    PG_BIN=${PG_BIN%/*}
+    PG_SOCKETS=${CDB_POSTGRESQL_SOCKET_DIRECTORY:-$PG_SOCKETS}
+    pg_find_psql
+}
+
+# The user to ask as -> PG_ASK_UID, PG_ASK_GID.
+pg_asking_user() {
+    PG_ASK_UID=$PG_UID PG_ASK_GID=$PG_GID
+    [ -n "$CDB_POSTGRESQL_OS_USER" ] || return 0
+    PG_ASK_UID=$(id -u "$CDB_POSTGRESQL_OS_USER" 2>/dev/null) && PG_ASK_GID=$(id -g "$CDB_POSTGRESQL_OS_USER") && return 0
+    problem no_such_user "This guest has no user $CDB_POSTGRESQL_OS_USER." "Correct postgresql.os_user, or leave it out."
+    return 1
+}
+
+# The client, the server's own if it has one: Debian's /usr/bin/psql is a slow wrapper in Perl -> PG_PSQL.
+pg_find_psql() {
+    for PG_PSQL in "$PG_BIN/psql" /usr/lib/postgresql/*/bin/psql /usr/pgsql-*/bin/psql /usr/local/pgsql/bin/psql \
+        /usr/bin/psql /usr/local/bin/psql; do
+        [ ! -x "$PG_PSQL" ] || return 0
+    done
+    problem no_psql "No psql is installed beside the server in $PG_BIN." "Install the PostgreSQL client."
+    return 1
+}
+
+# ---- what it says of itself -------------------------------------------------------------------------------------------
+
+# What psql answers to query $1: with nothing of the user's environment, no start-up file, no password prompt.
+pg_psql() {
+    limit "$PG_PSQL_LIMIT"
+    # shellcheck disable=SC2086 # LIMIT is words
+    as_user "$PG_ASK_UID" "$PG_ASK_GID" $LIMIT env -i "PATH=$PATH" LC_ALL=C \
+        PGCONNECT_TIMEOUT=3 PGAPPNAME=consistent \
+        "PGOPTIONS=-c statement_timeout=$PG_QUERY_LIMIT -c lock_timeout=$PG_QUERY_LIMIT" \
+        "$PG_PSQL" -XAtqw -v ON_ERROR_STOP=1 -h "$PG_SOCKETS" -p "$PG_PORT" -d "${CDB_POSTGRESQL_DATABASE:-postgres}" \
+        -c "$1" 2>&1 </dev/null
+}
+
+# Asks for version, role, permissions and settings -> PG_VERSION, PG_ROLE, PG_FSYNC, PG_FULL_PAGES, PG_FILES...
+pg_ask() {
+    local answer checkpointer=""
+    if [ -z "$PG_SOCKETS" ]; then
+        problem no_socket "The server of $PG_DATA listens in no Unix socket directory." \
+            "Set unix_socket_directories in postgresql.conf, or postgresql.socket_directory."
+        return 1
+    fi
+    first_line "$PG_DATA/PG_VERSION"
+    PG_MAJOR=${LINE%%.*}
+    # Members of pg_checkpoint may too, since 15.
+    [ "$PG_MAJOR" -lt 15 ] || checkpointer=" OR pg_has_role(oid, 'pg_checkpoint', 'USAGE')"
+    if ! answer=$(pg_psql "SELECT 'consistent ' || name || '=' || setting FROM pg_settings WHERE name IN ('server_version',
+        'config_file', 'hba_file', 'ident_file', 'fsync', 'full_page_writes', 'synchronous_commit')
+        UNION ALL SELECT 'consistent standby=' || pg_is_in_recovery()
+        UNION ALL SELECT 'consistent checkpoints=' || (rolsuper$checkpointer) FROM pg_roles WHERE rolname = current_user"); then
+        pg_report_refusal "$answer"
+        return 1
+    fi
+    pg_read_answer "$answer"
+}
+
+# The lines of $1 that are ours: servers warn of all kinds of things beside them.
+pg_read_answer() {
+    local key value
+    PG_VERSION="" PG_STANDBY="" PG_CHECKPOINTS="" PG_FSYNC="" PG_FULL_PAGES="" PG_SYNCHRONOUS="" PG_FILES=""
+    while IFS='=' read -r key value; do
+        case $key in
+            'consistent server_version') PG_VERSION=${value%% *} ;;
+            'consistent standby') PG_STANDBY=$value ;;
+            'consistent checkpoints') PG_CHECKPOINTS=$value ;;
+            'consistent fsync') PG_FSYNC=$value ;;
+            'consistent full_page_writes') PG_FULL_PAGES=$value ;;
+            'consistent synchronous_commit') PG_SYNCHRONOUS=$value ;;
+            'consistent config_file' | 'consistent hba_file' | 'consistent ident_file') PG_FILES="$PG_FILES$value$NEWLINE" ;;
+        esac
+    done <<ANSWER
+$1
+ANSWER
+    PG_ROLE=primary
+    [ "$PG_STANDBY" != true ] || PG_ROLE=standby
+    [ "$PG_CHECKPOINTS" = true ] && [ -n "$PG_FILES" ] && return 0
+    problem no_permission "The role of user $PG_OS_USER may not run CHECKPOINT or see the server's files on port $PG_PORT." \
+        "Make it a superuser, or grant it pg_checkpoint and pg_read_all_settings (PostgreSQL 15 and later); or set postgresql.os_user."
+    return 1
+}
+
+# Why psql failed, from its own words $1.
+pg_report_refusal() {
+    local where="the server on port $PG_PORT (socket directory $PG_SOCKETS) as user $PG_OS_USER"
+    said "${1##*FATAL: }"
+    case $1 in
+        *'authentication failed'* | *'no password supplied'* | *'no pg_hba.conf entry'* | *' does not exist'* | *'permission denied'*)
+            problem no_permission "Not admitted to $where: $SAID" \
+                "Allow it in pg_hba.conf (local all $PG_OS_USER peer), create the role, or set postgresql.os_user or postgresql.database." ;;
+        *) problem not_accepting "No answer from $where: $SAID" "Wait until the server accepts connections." ;;
+    esac
+}
+
+# ---- what would void its crash recovery -------------------------------------------------------------------------------
+
+pg_check_settings() {
+    if [ "$PG_FSYNC" != on ]; then
+        problem fsync_off "fsync is off in $PG_DATA: no copy of a running server's files is safe, whatever is frozen." \
+            "Set fsync = on and reload; then run CHECKPOINT once."
+    fi
+    if [ "$PG_FULL_PAGES" != on ] && ! pg_pages_are_atomic; then
+        problem full_page_writes_off "full_page_writes is off in $PG_DATA, and $M_TYPE at $M_POINT may hold torn pages." \
+            "Set full_page_writes = on and reload."
+    fi
+    [ "$PG_SYNCHRONOUS" != off ] ||
+        warn "synchronous_commit is off: commits acknowledged in the last moments before the hold may be missing, as after any crash."
+}
+
+# Does the data directory's file system never overwrite in place? ZFS, and btrfs unless copy-on-write is switched off.
+pg_pages_are_atomic() {
+    mount_of "$PG_DATA" || return 1
+    case $M_TYPE,$M_OPTIONS, in
+        zfs,*) return 0 ;;
+        btrfs,*,nodatacow,*) return 1 ;;
+        btrfs,*) case $(lsattr -d "$PG_DATA/base" 2>/dev/null) in [!\ ]*C*\ *) return 1 ;; esac ;;
+        *) return 1 ;;
+    esac
+}
+
+# ---- where it lies ----------------------------------------------------------------------------------------------------
+
+# Everything that the server needs to start again: data, WAL, tablespaces, whatever links lead out of the data directory, configuration.
+pg_paths() {
+    local entry wal=$PG_DATA/pg_wal
+    [ "$PG_MAJOR" -ge 10 ] || wal=$PG_DATA/pg_xlog
+    need_directory data "$PG_DATA" pg_stat_tmp
+    need_directory wal "$wal" ""
+    for entry in "$PG_DATA/pg_tblspc"/*; do
+        [ ! -L "$entry" ] || need_directory tablespace "$entry" ""
+    done
+    for entry in "$PG_DATA"/* "$PG_DATA/base"/* "$PG_DATA/global"/*; do
+        [ -L "$entry" ] || continue
+        # Statistics in passing and the server's log are not needed to start.
+        case ${entry##*/} in pg_stat_tmp | pg_wal | pg_xlog | log | pg_log | postmaster.pid) continue ;; esac
+        pg_link "$entry"
+    done
+    while IFS= read -r entry; do
+        [ -z "$entry" ] || pg_config "$entry"
+    done <<FILES
+$PG_FILES
+FILES
+}
+
+# A symbolic link $1 inside the data directory, to a directory or a file.
+pg_link() {
+    if [ -d "$1" ]; then
+        need_directory link "$1" ""
+    elif real_directory "$(dirname "$(readlink -f "$1")")"; then
+        need link "$REAL"
+    fi
+}
+
+# Configuration file $1, unless it lies in the data directory.
+pg_config() {
+    local file
+    file=$(readlink -f "$1")
+    real_directory "$PG_DATA"
+    case $file in "$REAL"/* | "") ;; *) need config "$file" ;; esac
+}
+
+pg_describe() {
+    local entry purpose spelled paths=""
+    json "$PG_VERSION"
+    entry="{\"engine\":\"postgresql\",\"version\":$JSON,\"role\":\"$PG_ROLE\",\"pid\":$PG_PID"
+    json "$PG_OS_USER"
+    entry="$entry,\"os_user\":$JSON,\"port\":$PG_PORT"
+    json "$PG_SOCKETS"
+    entry="$entry,\"socket_directory\":$JSON"
+    json "$PG_DATA"
+    entry="$entry,\"data_directory\":$JSON"
+    json_or_null "$PG_SERVICE"
+    entry="$entry,\"service\":$JSON"
+    while read -r purpose spelled; do
+        [ -n "$purpose" ] || continue
+        unspell "$spelled"
+        json "$PLAIN"
+        paths="$paths${paths:+,}{\"path\":$JSON,\"purpose\":\"$purpose\"}"
+    done <<PATHS
+$NEEDED_PATHS
+PATHS
+    SERVERS="$SERVERS${SERVERS:+,}$entry,\"paths\":[$paths]}"
+}
+
+# ---- flushing ---------------------------------------------------------------------------------------------------------
+
+# A checkpoint before the hold: recovery of the image then starts late in the log. Until uptime FLUSH_UNTIL.
+postgresql_flush() {
+    pg_bounded_query "CHECKPOINT" || pg_flush_failed
+}
+
+# A second, short one where the first took long, and the position up to which the image certainly holds everything.
+# $1: how long the first took, in ms.
+postgresql_flush_rest() {
+    local query
+    pg_position
+    query="SELECT 'consistent position=' || $PG_POSITION"
+    [ "$1" -lt 1000 ] || query="CHECKPOINT; $query"
+    pg_bounded_query "$query" || pg_flush_failed || return 1
+    PG_ANSWER=${PG_ANSWER##*consistent position=}
+    recovery_point "${PG_ANSWER%%"$NEWLINE"*}"
+}
+
+# The function that tells the position, as this version and role name it -> PG_POSITION. A primary's log is flushed up to it; a standby has
+# replayed up to it.
+pg_position() {
+    local minor
+    minor=${PG_VERSION#*.}
+    case $PG_ROLE,$PG_MAJOR in
+        standby,9) PG_POSITION="pg_last_xlog_replay_location()" ;;
+        standby,*) PG_POSITION="pg_last_wal_replay_lsn()" ;;
+        primary,9)
+            # Before 9.6 only the written position can be asked for; the sync that follows makes it a flushed one.
+            PG_POSITION="pg_current_xlog_location()"
+            [ "${minor%%.*}" -lt 6 ] || PG_POSITION="pg_current_xlog_flush_location()"
+            ;;
+        *) PG_POSITION="pg_current_wal_flush_lsn()" ;;
+    esac
+}
+
+# A query that may take until FLUSH_UNTIL -> PG_ANSWER.
+pg_bounded_query() {
+    now
+    PG_QUERY_LIMIT=$((FLUSH_UNTIL - NOW))
+    [ "$PG_QUERY_LIMIT" -gt 0 ] || { PG_ANSWER="the time for flushing is over"; return 1; }
+    PG_PSQL_LIMIT=$((PG_QUERY_LIMIT / 1000 + 2))
+    PG_ANSWER=$(pg_psql "$1")
+}
+
+pg_flush_failed() {
+    said "${PG_ANSWER##*ERROR: }"
+    problem flush_failed "The checkpoint of the server on port $PG_PORT failed: $SAID" \
+        "Look into the server's log; a checkpoint that takes minutes needs faster storage or a smaller shared_buffers."
+    return 1
+}
+
+# ---- stopping and starting --------------------------------------------------------------------------------------------
+
+# How to stop and to start the server, added to STOP_COMMANDS and START_COMMANDS.
+postgresql_remember() {
+    service_manager
+    if [ -n "$PG_SERVICE" ] && pg_service_is_servers; then
+        pg_remember_service
+    else
+        pg_remember_pg_ctl || return 1
+    fi
+    limit 10
+    # shellcheck disable=SC2086 # LIMIT is words
+    words as_user "$PG_ASK_UID" "$PG_ASK_GID" $LIMIT env -i "PATH=$PATH" LC_ALL=C PGCONNECT_TIMEOUT=3 \
+        "$PG_PSQL" -XAtqw -h "$PG_SOCKETS" -p "$PG_PORT" -d "${CDB_POSTGRESQL_DATABASE:-postgres}" -c "SELECT 1"
+    words bring_up "$PG_START" "$WORDS"
+    STOP_COMMANDS="$STOP_COMMANDS$PG_STOP$NEWLINE"
+    START_COMMANDS="$START_COMMANDS$WORDS || exit 1$NEWLINE"
+    words test ! -e "$PG_DATA/postmaster.pid"
+    DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
+}
+
+# By the service manager -> PG_STOP, PG_START.
+pg_remember_service() {
+    case $SERVICE_MANAGER in
+        systemd) set -- systemctl stop "$PG_SERVICE" systemctl start "$PG_SERVICE" ;;
+        openrc) set -- rc-service "$PG_SERVICE" stop rc-service "$PG_SERVICE" start ;;
+        *) set -- service "$PG_SERVICE" stop service "$PG_SERVICE" start ;;
+    esac
+    words "$1" "$2" "$3"
+    PG_STOP=$WORDS
+    words "$4" "$5" "$6"
+    PG_START=$WORDS
+}
+
+# Does the service manager agree that the unit is this server's? What the user named is believed.
+pg_service_is_servers() {
+    [ -n "$SERVICE_MANAGER" ] || return 1
+    [ -z "$CDB_POSTGRESQL_SERVICE" ] || return 0
+    [ "$(systemctl show -p MainPID "$PG_SERVICE" 2>/dev/null)" = "MainPID=$PG_PID" ]
+}
+
+# By pg_ctl, with the command line that the server was started by -> PG_STOP, PG_START.
+pg_remember_pg_ctl() {
+    local argument options log=/dev/null
+    if [ ! -x "$PG_BIN/pg_ctl" ]; then
+        problem cannot_stop "Nothing is known that could start the server of $PG_DATA again: no service, no pg_ctl in $PG_BIN." \
+            "Set postgresql.service, or use another method."
+        return 1
+    fi
+    # Its first argument is the program; -D is given to pg_ctl itself.
+    set --
+    while IFS= read -r argument; do
+        case $argument in
+            -D) read -r argument ;;
+            -D*) ;;
+            *) set -- "$@" "$argument" ;;
+        esac
+    done <<ARGUMENTS
+$(tr '\0' '\n' <"$PROC/$PG_PID/cmdline" | tail -n +2)
+ARGUMENTS
+    words "$@"
+    options=$WORDS
+    [ ! -f "$PROC/$PG_PID/fd/2" ] || log=$(readlink "$PROC/$PG_PID/fd/2")
+    words as_user "$PG_UID" "$PG_GID" "$PG_BIN/pg_ctl" -D "$PG_DATA" -m fast -w -t 600 stop
+    PG_STOP=$WORDS
+    words as_user "$PG_UID" "$PG_GID" "$PG_BIN/pg_ctl" -D "$PG_DATA" -w -t 90 -l "$log" -o "$options" start
+    PG_START=$WORDS
+}
+
+# Is the server down, and down cleanly? The fifth word of pg_control is the cluster's state (DBState): 1 is shut down, 2 shut down in
+# recovery; its place has not changed since 8.x.
+postgresql_is_down() {
+    local state
+    [ ! -e "$PG_DATA/postmaster.pid" ] && ! process "$PG_PID" || return 1
+    state=$(od -An -t u4 -j 16 -N 4 "$PG_DATA/global/pg_control" | tr -d ' ')
+    [ "$state" = 1 ] || [ "$state" = 2 ]
+}
