@@ -23,6 +23,7 @@ use crate::{Cty, DecodeError, Field, path::Step, schema::Block};
 /// | `name = "..."` | the attribute's name, if not the field's |
 /// | `block` | a nested block (`name { }`): a struct (exactly one), `Option`, `Vec`, `BTreeSet`, `BTreeMap` of one |
 /// | `min_items = n`, `max_items = n` | how many blocks |
+/// | `flatten` | a struct whose attributes and blocks stand here, as if they were this struct's own |
 ///
 /// A field whose type is a struct, or a collection of structs, is a nested attribute (`name = { }`) unless it is
 /// marked as `block`.
@@ -66,6 +67,32 @@ impl Fields {
         self.0.insert(name.to_owned(), field.encode());
         self
     }
+
+    /// Takes out what a flattened struct holds: everything that its own block names.
+    pub fn take_flattened<M: Model>(&mut self) -> Result<M, DecodeError> {
+        let block = M::block();
+        let names = block.attributes.iter().map(|attribute| &attribute.name);
+        let names = names.chain(block.blocks.iter().map(|block| &block.name));
+        let part = names.filter_map(|name| self.0.remove_entry(name)).collect();
+        M::from_fields(Fields(part))
+    }
+
+    #[must_use]
+    pub fn with_flattened<M: Model>(mut self, model: M) -> Self {
+        self.0.extend(model.into_fields().0);
+        self
+    }
+
+    /// Takes an attribute out as it is, for a [`Model`] whose attributes are known at run time only.
+    pub fn take_cty(&mut self, name: &str) -> Cty {
+        self.0.remove(name).unwrap_or(Cty::Null)
+    }
+
+    #[must_use]
+    pub fn with_cty(mut self, name: &str, cty: Cty) -> Self {
+        self.0.insert(name.to_owned(), cty);
+        self
+    }
 }
 
 /// No attributes at all: for a provider without configuration, a data source without arguments.
@@ -80,5 +107,44 @@ impl Model for () {
 
     fn into_fields(self) -> Fields {
         Fields::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, crate::Model)]
+    struct Address {
+        /// Where.
+        #[tf(required)]
+        host: String,
+    }
+
+    #[derive(Debug, PartialEq, crate::Model)]
+    struct Server {
+        #[tf(flatten)]
+        address: Address,
+        /// How many at once.
+        #[tf(optional)]
+        limit: Option<i64>,
+    }
+
+    #[test]
+    fn a_flattened_struct_stands_in_its_owner() {
+        let names: Vec<String> = Server::block().attributes.into_iter().map(|it| it.name).collect();
+        assert_eq!(names, ["host", "limit"]);
+        let server = || Server {
+            address: Address { host: "db".to_owned() },
+            limit: Some(3),
+        };
+        assert_eq!(*server().into_cty().attribute("host"), Cty::String("db".to_owned()));
+        assert_eq!(Server::from_cty(server().into_cty()), Ok(server()));
+    }
+
+    #[test]
+    fn what_a_flattened_struct_lacks_has_its_place() {
+        let error = Server::from_cty(Cty::Map(BTreeMap::new())).expect_err("no host");
+        assert_eq!(error.path().to_string(), "host");
     }
 }

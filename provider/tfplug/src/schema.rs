@@ -122,6 +122,14 @@ impl Block {
         self
     }
 
+    /// Takes over what stands in `other`, as if it stood here.
+    #[must_use]
+    pub fn flatten(mut self, other: Self) -> Self {
+        self.attributes.extend(other.attributes);
+        self.blocks.extend(other.blocks);
+        self
+    }
+
     /// The type of this block's values.
     pub fn ty(&self) -> Type {
         let attributes = self.attributes.iter().map(|a| (a.name.clone(), a.shape.ty()));
@@ -142,6 +150,21 @@ impl Attribute {
             default: None,
             validators: Vec::new(),
             holds_unknown: F::HOLDS_UNKNOWN,
+        }
+    }
+
+    /// An attribute that is an object with the attributes of `block`: for objects whose attributes are known at run
+    /// time only, see [`crate::Fields::take_cty`].
+    pub fn object(name: &str, block: Block, mode: Mode) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: block.description.clone(),
+            shape: Shape::Nested(Nesting::Single, block),
+            mode,
+            flags: Vec::new(),
+            default: None,
+            validators: Vec::new(),
+            holds_unknown: true,
         }
     }
 

@@ -11,7 +11,8 @@ use crate::docs;
 
 /// What may stand in `#[tf(...)]` on a field of a model.
 const KEYS: &str = "required, optional, computed, sensitive, write_only, force_replace, use_state_for_unknown, \
-                    deprecated, default = ..., validate = ..., block, min_items = ..., max_items = ..., name = \"...\"";
+                    deprecated, default = ..., validate = ..., block, min_items = ..., max_items = ..., name = \"...\", \
+                    flatten";
 
 /// One field of a model, read.
 pub(crate) struct ModelField {
@@ -25,6 +26,8 @@ pub(crate) struct ModelField {
 pub(crate) enum Kind {
     Attribute(Attribute),
     Block(Block),
+    /// Its attributes and blocks stand in the enclosing object.
+    Flatten,
 }
 
 pub(crate) struct Attribute {
@@ -112,7 +115,7 @@ impl Keys {
         let key = meta.path.to_token_stream().to_string();
         match key.as_str() {
             "required" | "optional" | "computed" | "sensitive" | "write_only" | "force_replace"
-            | "use_state_for_unknown" | "deprecated" | "block" => {
+            | "use_state_for_unknown" | "deprecated" | "block" | "flatten" => {
                 self.words.push((key, meta.path.span()));
             }
             "default" => self.default = Some(meta.value()?.parse()?),
@@ -137,11 +140,25 @@ impl Keys {
     }
 
     fn into_kind(self, ident: &Ident) -> Result<Kind> {
-        if self.has("block") {
+        if let Some(span) = self.span("flatten") {
+            self.into_flatten(span)
+        } else if self.has("block") {
             self.into_block()
         } else {
             self.into_attribute(ident)
         }
+    }
+
+    fn into_flatten(self, span: Span) -> Result<Kind> {
+        let alone = self.words.len() == 1 && self.default.is_none() && self.validators.is_empty();
+        let counts = self.min_items.is_some() || self.max_items.is_some() || self.name.is_some();
+        if alone && !counts {
+            return Ok(Kind::Flatten);
+        }
+        Err(Error::new(
+            span,
+            "`flatten` stands alone: what it brings in has keys of its own",
+        ))
     }
 
     fn into_block(self) -> Result<Kind> {

@@ -68,8 +68,8 @@ fn model_impl(input: &DeriveInput, options: &Options, fields: &[ModelField]) -> 
     });
     let deprecated = options.deprecated.then(|| quote! { .deprecated() });
     let parts = fields.iter().map(schema_part);
-    let idents: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-    let names: Vec<_> = fields.iter().map(|field| &field.name).collect();
+    let readers = fields.iter().map(reader);
+    let writers = fields.iter().map(writer);
     quote! {
         impl ::tfplug::Model for #struct_ident {
             #version
@@ -81,12 +81,12 @@ fn model_impl(input: &DeriveInput, options: &Options, fields: &[ModelField]) -> 
             fn from_fields(
                 #[allow(unused_mut, unused_variables)] mut fields: ::tfplug::Fields,
             ) -> ::core::result::Result<Self, ::tfplug::DecodeError> {
-                ::core::result::Result::Ok(Self { #(#idents: fields.take(#names)?,)* })
+                ::core::result::Result::Ok(Self { #(#readers,)* })
             }
 
             fn into_fields(self) -> ::tfplug::Fields {
                 <::tfplug::Fields as ::core::default::Default>::default()
-                    #(.with(#names, self.#idents))*
+                    #(#writers)*
             }
         }
     }
@@ -96,6 +96,30 @@ fn schema_part(field: &ModelField) -> TokenStream {
     match &field.kind {
         Kind::Attribute(attribute) => attribute_part(field, attribute),
         Kind::Block(block) => block_part(field, block),
+        Kind::Flatten => {
+            let ty = &field.ty;
+            quote_spanned! { ty.span() => .flatten(<#ty as ::tfplug::Model>::block()) }
+        }
+    }
+}
+
+fn reader(field: &ModelField) -> TokenStream {
+    let ModelField {
+        ident, name, kind, ..
+    } = field;
+    match kind {
+        Kind::Flatten => quote! { #ident: fields.take_flattened()? },
+        Kind::Attribute(_) | Kind::Block(_) => quote! { #ident: fields.take(#name)? },
+    }
+}
+
+fn writer(field: &ModelField) -> TokenStream {
+    let ModelField {
+        ident, name, kind, ..
+    } = field;
+    match kind {
+        Kind::Flatten => quote! { .with_flattened(self.#ident) },
+        Kind::Attribute(_) | Kind::Block(_) => quote! { .with(#name, self.#ident) },
     }
 }
 
