@@ -46,7 +46,8 @@ impl Agent {
     }
 }
 
-/// The agent of `instance_id`, or an error that says what the instance lacks.
+/// The agent of `instance_id`, or an error that says what the instance lacks; its code is then `InvalidInstanceId`, as
+/// that of a command which is sent there.
 pub async fn status(ssm: &Client, instance_id: &str) -> Result<Agent, CallError> {
     let filter = InstanceInformationStringFilter::builder()
         .key("InstanceIds")
@@ -62,10 +63,10 @@ pub async fn status(ssm: &Client, instance_id: &str) -> Result<Agent, CallError>
     match known.next().await {
         Some(Ok(info)) => Ok(agent(info)),
         Some(Err(error)) => Err(CallError::of(ACTION, &error)),
-        None => Err(CallError::refused(
-            ACTION,
-            format!("{instance_id}: {NOT_MANAGED}"),
-        )),
+        None => Err(CallError {
+            code: "InvalidInstanceId".to_owned(),
+            ..CallError::refused(ACTION, format!("{instance_id}: {NOT_MANAGED}"))
+        }),
     }
 }
 
