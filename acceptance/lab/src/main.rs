@@ -1,11 +1,18 @@
 //! `lab`: the lab as a program.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+mod serve;
+
+use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use lab::host::{Host, HostError, guard, witness};
+use lab::{
+    agent::{self, AgentConfig},
+    cloud::ControlClient,
+    host::{Host, guard, witness},
+};
+use serve::Serve;
 
-/// An AWS on one machine.
+/// An AWS on one machine: real volumes, real databases, simulated APIs.
 #[derive(Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -14,8 +21,48 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Takes down what a lab left behind, whatever became of it.
-    Down { dir: PathBuf },
+    /// Starts a lab and boots a database server in it; runs until Ctrl-C or `lab down`.
+    Serve(Serve),
+    /// Takes a lab down, running or dead.
+    Down {
+        /// The lab's directory.
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Prints the journal of a lab: JSON lines.
+    Journal {
+        /// The lab's directory.
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Makes something go wrong in a running lab; without a fault, puts everything right again.
+    Fault {
+        /// The lab's directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// JSON, e.g. '{"action":"ec2:CreateImage","times":1,"effect":{"kind":"drop_after"}}'.
+        fault: Option<String>,
+    },
+    /// Prints the settings of a running lab, or replaces them.
+    Settings {
+        /// The lab's directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// JSON, e.g. '{"capture":{"stagger":{"fixed":{"ms":[0,1000]}}}}'; the rest gets its defaults.
+        settings: Option<String>,
+    },
+    /// The SSM agent of an instance.
+    Agent {
+        #[arg(long, default_value = "/run/lab/agent.sock")]
+        socket: PathBuf,
+        #[arg(long, default_value = "/var/lib/amazon/ssm")]
+        state_dir: PathBuf,
+        #[arg(long, default_value = "/var/log/amazon/ssm")]
+        log_dir: PathBuf,
+    },
+    /// Runs one document. Started by the agent.
+    #[command(hide = true)]
+    AgentWorker { store: PathBuf, message: String },
     /// Thaws what a lab holds for too long. Started by the lab itself.
     #[command(hide = true)]
     Guard { dir: PathBuf, limit_ms: u64 },
@@ -38,17 +85,54 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<(), HostError> {
+async fn run(command: Command) -> Result<(), Box<dyn Error>> {
     match command {
-        Command::Down { dir } => Host::sweep(&dir).await.map(|swept| {
-            tracing::info!(?swept, "the lab is down");
-        }),
-        Command::Guard { dir, limit_ms } => {
-            guard::watch(&dir, Duration::from_millis(limit_ms)).await
+        Command::Serve(serve) => serve.run().await?,
+        Command::Down { dir } => down(dir).await?,
+        Command::Journal { dir } => serve::print(&std::fs::read(serve::journal(&dir))?)?,
+        Command::Fault { dir, fault } => {
+            let mut lab = ControlClient::connect(&dir).await?;
+            let answer = match fault {
+                Some(fault) => lab.fault(serde_json::from_str(&fault)?).await?,
+                None => lab.clear().await?,
+            };
+            serve::print(format!("{answer}\n").as_bytes())?;
         }
-        Command::Probe { file } => witness::beat_forever(&file).map_err(|source| HostError::Io {
-            what: file.display().to_string(),
-            source,
-        }),
+        Command::Settings { dir, settings } => {
+            let mut lab = ControlClient::connect(&dir).await?;
+            if let Some(settings) = settings {
+                lab.configure(serde_json::from_str(&settings)?).await?;
+            }
+            serve::print(format!("{:#}\n", lab.settings().await?).as_bytes())?;
+        }
+        Command::Agent {
+            socket,
+            state_dir,
+            log_dir,
+        } => {
+            agent::run(AgentConfig {
+                socket,
+                state_dir,
+                log_dir,
+                program: std::env::current_exe()?,
+            })
+            .await?;
+        }
+        Command::AgentWorker { store, message } => agent::run_worker(store, &message).await?,
+        Command::Guard { dir, limit_ms } => {
+            guard::watch(&dir, Duration::from_millis(limit_ms)).await?;
+        }
+        Command::Probe { file } => witness::beat_forever(&file)?,
     }
+    Ok(())
+}
+
+/// A lab that runs is asked to end; what a dead one left is swept.
+async fn down(dir: PathBuf) -> Result<(), Box<dyn Error>> {
+    if let Ok(mut lab) = ControlClient::connect(&dir).await {
+        lab.down().await?;
+    }
+    let swept = Host::sweep(&dir).await?;
+    tracing::info!(?swept, "the lab is down");
+    Ok(())
 }

@@ -1,0 +1,218 @@
+//! Images from snapshots, and the end of images: `RegisterImage`, `DeregisterImage`.
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::{images, params::Params, snapshots};
+use crate::cloud::{
+    Cloud,
+    call::{Answer, Call},
+    error::ApiError,
+    iam::Access,
+    ids,
+    tags::{self, Tags},
+    world::{Image, ImageDevice, ImageState, Snapshot, SnapshotState, World},
+};
+
+/// A device whose content is already with the hypervisor, under the id `snapshot`.
+#[derive(Clone, Debug)]
+pub struct ImportedDevice {
+    /// As `/dev/xvda`; the first device is the root.
+    pub name: String,
+    pub snapshot: String,
+    pub size_gib: u64,
+}
+
+pub(super) fn register(call: &Call<'_>, mut params: Params) -> Answer {
+    let image = read(&mut params, &call.cloud.world())?;
+    let mut accesses = vec![
+        Access::new("ec2:RegisterImage", call.cloud.arn("image", "*")).requesting(&image.tags),
+    ];
+    accesses.extend(image.devices.iter().filter_map(|d| {
+        let id = d.snapshot.as_deref()?;
+        Some(Access::new(
+            "ec2:RegisterImage",
+            call.cloud.arn("snapshot", id),
+        ))
+    }));
+    accesses.extend(images::tagging_at_creation(
+        call,
+        "RegisterImage",
+        "image",
+        &image.tags,
+    ));
+    call.admit(params, &accesses)?;
+    let mut world = call.cloud.world();
+    images::name_is_free(&world, &image.name)?;
+    let id = image.id.clone();
+    world.images.insert(id.clone(), image);
+    Ok(json!({"imageId": id}))
+}
+
+fn read(params: &mut Params, world: &World) -> Result<Image, ApiError> {
+    let root_device = params.require("RootDeviceName")?;
+    let devices = params.groups("BlockDeviceMapping").into_iter();
+    let devices: Vec<ImageDevice> = devices
+        .map(|group| read_device(group, world))
+        .collect::<Result<_, _>>()?;
+    if !devices.iter().any(|d| d.name == root_device) {
+        return Err(ApiError::new(
+            "InvalidBlockDeviceMapping",
+            format!("No snapshot given for the root device {root_device}"),
+        ));
+    }
+    expect(params, "Architecture", "x86_64")?;
+    expect(params, "VirtualizationType", "hvm")?;
+    expect(params, "EnaSupport", "true")?;
+    expect(params, "BootMode", "uefi-preferred")?;
+    expect(params, "ImdsSupport", "v2.0")?;
+    let mut tags = tags::specifications(params, &["image"])?;
+    Ok(Image {
+        description: params.take("Description").unwrap_or_default(),
+        tags: tags.remove("image").unwrap_or_default(),
+        ..blank(
+            images::valid_name(params.require("Name")?)?,
+            root_device,
+            devices,
+        )
+    })
+}
+
+/// Machines of the lab have one architecture: an image that claims another could not boot on them.
+fn expect(params: &mut Params, name: &str, only: &str) -> Result<(), ApiError> {
+    match params.take(name) {
+        Some(value) if value != only => Err(ApiError::invalid_value(format!(
+            "Invalid value '{value}' for {name}: machines here have {only}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn read_device(mut group: Params, world: &World) -> Result<ImageDevice, ApiError> {
+    let id = group.require("Ebs.SnapshotId")?;
+    let snapshot = world
+        .snapshots
+        .get(&id)
+        .ok_or_else(|| snapshots::not_found(&id))?;
+    if snapshot.state != SnapshotState::Completed {
+        return Err(ApiError::invalid_value(format!(
+            "Snapshot {id} is in invalid state - {}",
+            snapshot.state.shown()
+        )));
+    }
+    expect(&mut group, "Ebs.VolumeType", "gp3")?;
+    let device = ImageDevice {
+        name: group.require("DeviceName")?,
+        snapshot: Some(id),
+        size_gib: group.parsed("Ebs.VolumeSize")?.unwrap_or(snapshot.size_gib),
+        delete_on_termination: group.parsed("Ebs.DeleteOnTermination")?.unwrap_or(true),
+    };
+    group.finish()?;
+    if device.size_gib < snapshot.size_gib {
+        return Err(ApiError::new(
+            "InvalidBlockDeviceMapping",
+            format!(
+                "Volume of size {}GB is smaller than snapshot '{}', expect size >= {}GB",
+                device.size_gib, snapshot.id, snapshot.size_gib
+            ),
+        ));
+    }
+    Ok(device)
+}
+
+fn blank(name: String, root_device: String, devices: Vec<ImageDevice>) -> Image {
+    Image {
+        id: ids::resource("ami"),
+        name,
+        description: String::new(),
+        state: ImageState::Available,
+        reason: String::new(),
+        created: OffsetDateTime::now_utc(),
+        root_device,
+        devices,
+        source_instance: None,
+        deprecation: None,
+        protected: false,
+        launch_permissions: Vec::new(),
+        tags: Tags::new(),
+        visible: Instant::now(),
+    }
+}
+
+/// Files an image whose snapshots came with the lab, and returns its id.
+pub(crate) fn import(cloud: &Cloud, name: &str, devices: &[ImportedDevice]) -> String {
+    let mut world = cloud.world();
+    for device in devices {
+        let snapshot = Snapshot {
+            id: device.snapshot.clone(),
+            volume: ids::resource("vol"),
+            state: SnapshotState::Completed,
+            message: String::new(),
+            started: OffsetDateTime::now_utc(),
+            size_gib: device.size_gib,
+            description: format!("Imported for {name}"),
+            tags: Tags::new(),
+            visible: Instant::now(),
+        };
+        world.snapshots.insert(device.snapshot.clone(), snapshot);
+    }
+    let root_device = devices.first().map(|d| d.name.clone()).unwrap_or_default();
+    let devices = devices.iter().map(|device| ImageDevice {
+        name: device.name.clone(),
+        snapshot: Some(device.snapshot.clone()),
+        size_gib: device.size_gib,
+        delete_on_termination: true,
+    });
+    let image = blank(name.to_owned(), root_device, devices.collect());
+    let id = image.id.clone();
+    world.images.insert(id.clone(), image);
+    id
+}
+
+pub(super) async fn deregister(call: &Call<'_>, mut params: Params) -> Answer {
+    let id = params.require("ImageId")?;
+    let with_snapshots = params.flag("DeleteAssociatedSnapshots")?;
+    let image = images::visible(&call.cloud.world(), &id)
+        .cloned()
+        .ok_or_else(|| images::not_found(&id))?;
+    let on = |action: &str, kind: &str, id: &str, tags: &Tags| {
+        Access::new(action, call.cloud.arn(kind, id)).carrying(tags)
+    };
+    let backing: Vec<String> = image
+        .devices
+        .iter()
+        .filter_map(|device| device.snapshot.clone())
+        .filter(|_| with_snapshots)
+        .collect();
+    let mut accesses = vec![on("ec2:DeregisterImage", "image", &id, &image.tags)];
+    accesses.extend(backing.iter().map(|snapshot| {
+        let world = call.cloud.world();
+        let tags = world.snapshots.get(snapshot).map(|s| s.tags.clone());
+        on(
+            "ec2:DeleteSnapshot",
+            "snapshot",
+            snapshot,
+            &tags.unwrap_or_default(),
+        )
+    }));
+    call.admit(params, &accesses)?;
+    if image.protected {
+        return Err(ApiError::new(
+            "OperationNotPermitted",
+            format!("The AMI {id} is protected from deregistration. Disable the protection first."),
+        ));
+    }
+    call.cloud.world().images.remove(&id);
+    let mut results: Vec<Value> = Vec::new();
+    for snapshot in backing {
+        let outcome = snapshots::remove(call.cloud, &snapshot).await;
+        let code = match &outcome {
+            Ok(()) => "success",
+            Err(error) if error.code == "InvalidSnapshot.InUse" => "skipped",
+            Err(_) => "internal-error",
+        };
+        results.push(json!({"snapshotId": snapshot, "returnCode": code}));
+    }
+    Ok(json!({"return": true, "deleteSnapshotResultSet": results}))
+}

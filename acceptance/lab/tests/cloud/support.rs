@@ -1,0 +1,76 @@
+//! What the tests of the control plane share: a lab on paper, an agent beside it, clients that are not ours.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use lab::cloud::{Lab, iam::User};
+use tokio::process::{Child, Command};
+
+/// The real `lab agent`, as a process of this machine, with directories of its own.
+pub(crate) struct GuestAgent {
+    process: Child,
+    pub(crate) state: PathBuf,
+    pub(crate) log: PathBuf,
+    socket: PathBuf,
+}
+
+impl GuestAgent {
+    /// Starts the agent of `instance`, whose lab lives in `dir`. Killed when dropped.
+    pub(crate) fn start(dir: &Path, instance: &str) -> Self {
+        let home = dir.join("guest").join(instance);
+        let state = home.join("state");
+        let log = home.join("log");
+        let socket = dir.join("agents").join(format!("{instance}.sock"));
+        Self {
+            process: spawn(&socket, &state, &log),
+            state,
+            log,
+            socket,
+        }
+    }
+}
+
+fn spawn(socket: &Path, state: &Path, log: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_lab"))
+        .arg("agent")
+        .arg("--socket")
+        .arg(socket)
+        .arg("--state-dir")
+        .arg(state)
+        .arg("--log-dir")
+        .arg(log)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// Runs a program with the lab's environment for `user`; fails with its output where it does not succeed.
+pub(crate) async fn client(lab: &Lab, user: User, command: &mut Command) -> String {
+    let output = command
+        .envs(lab.environment(user))
+        .env("AWS_PAGER", "")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap_or_else(|error| {
+            panic!("{command:?} does not start ({error}): run acceptance/install.sh")
+        });
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}\n{stdout}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    stdout
+}
+
+/// Runs one of the Python scripts beside this file.
+pub(crate) async fn python(lab: &Lab, user: User, script: &str, arguments: &[&str]) -> String {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cloud/python");
+    let mut command = Command::new("python3");
+    command.arg("-B").arg(scripts.join(script)).args(arguments);
+    client(lab, user, &mut command).await
+}
