@@ -35,7 +35,7 @@ pub trait Field: Sized + Send + 'static {
 }
 
 /// The check behind `#[tf(validate = ...)]`, type-erased.
-pub type DynCheck = dyn Fn(Cty) -> Result<(), String> + Send + Sync;
+pub(crate) type DynCheck = dyn Fn(Cty) -> Result<(), String> + Send + Sync;
 
 /// What a validator does: any `Fn(&T) -> Result<(), String>` is one. The message says what is wrong, in a sentence.
 pub trait Validate<T: ?Sized>: Send + Sync {
@@ -109,7 +109,9 @@ impl From<DecodeError> for Diagnostic {
             ),
             Mismatch::Unknown => (
                 "Value not known yet",
-                format!("\"{path}\" has to be known here, but depends on something that is decided during apply."),
+                format!(
+                    "\"{path}\" has to be known here, but depends on something that is decided during apply."
+                ),
             ),
             Mismatch::Other(what) => ("Unexpected value", format!("\"{path}\": {what}.")),
         };
@@ -272,7 +274,10 @@ impl Field for Dynamic {
     checked_as_itself!();
 }
 
-fn decode_sequence<T: Field>(cty: Cty, step: impl Fn(usize) -> Option<Step>) -> Result<Vec<T>, DecodeError> {
+fn decode_sequence<T: Field>(
+    cty: Cty,
+    step: impl Fn(usize) -> Option<Step>,
+) -> Result<Vec<T>, DecodeError> {
     let Cty::Seq(elements) = cty else {
         return Err(DecodeError::expected("a sequence", &cty));
     };
@@ -341,7 +346,11 @@ impl<T: Field> Field for BTreeMap<String, T> {
     }
 
     fn encode(self) -> Cty {
-        Cty::Map(self.into_iter().map(|(key, value)| (key, value.encode())).collect())
+        Cty::Map(
+            self.into_iter()
+                .map(|(key, value)| (key, value.encode()))
+                .collect(),
+        )
     }
 
     checked_as_itself!();

@@ -11,7 +11,7 @@ const MAX_DEPTH: usize = 100;
 
 /// JSON that does not fit its type.
 #[derive(Debug, thiserror::Error)]
-pub enum JsonError {
+pub(crate) enum JsonError {
     #[error("{0}")]
     Syntax(#[from] serde_json::Error),
     #[error("expected {expected}, found {found}")]
@@ -54,13 +54,19 @@ fn string(json: &RawValue) -> Result<Cty, JsonError> {
         return Ok(Cty::String(serde_json::from_str(text)?));
     }
     let primitive = !text.starts_with(['{', '[']);
-    if primitive { Ok(Cty::String(text.to_owned())) } else { Err(mismatch("a string", json)) }
+    if primitive {
+        Ok(Cty::String(text.to_owned()))
+    } else {
+        Err(mismatch("a string", json))
+    }
 }
 
 fn number(json: &RawValue) -> Result<Cty, JsonError> {
     let text = json.get().trim_matches('"');
     let number: Result<Number, _> = text.parse();
-    number.map(Cty::Number).map_err(|_| mismatch("a number", json))
+    number
+        .map(Cty::Number)
+        .map_err(|_| mismatch("a number", json))
 }
 
 fn boolean(json: &RawValue) -> Result<Cty, JsonError> {
@@ -105,7 +111,11 @@ fn map(json: &RawValue, element: &Type, depth: usize) -> Result<Cty, JsonError> 
     entries.map(Cty::Map)
 }
 
-fn object(json: &RawValue, attributes: &BTreeMap<String, Type>, depth: usize) -> Result<Cty, JsonError> {
+fn object(
+    json: &RawValue,
+    attributes: &BTreeMap<String, Type>,
+    depth: usize,
+) -> Result<Cty, JsonError> {
     let entries: BTreeMap<String, &RawValue> = serde_json::from_str(json.get())?;
     let decode = |(name, ty): (&String, &Type)| {
         let attribute = match entries.get(name) {
@@ -158,7 +168,10 @@ mod tests {
         let nest = |inner: String| format!(r#"{{"type": "dynamic", "value": {inner}}}"#);
         let bomb = (0..MAX_DEPTH + 1).fold("null".to_owned(), |inner, _| nest(inner));
         // serde_json has a limit of its own for the outer levels; either refuses.
-        assert!(serde_json::from_str::<&RawValue>(&bomb).is_err() || read(&bomb, &Type::Dynamic).is_err());
+        assert!(
+            serde_json::from_str::<&RawValue>(&bomb).is_err()
+                || read(&bomb, &Type::Dynamic).is_err()
+        );
     }
 
     #[test]

@@ -107,6 +107,11 @@
 //! `create`, `update` and `delete` are never dropped: see [`Resource`]. [`Context::stop`] tells them that the user
 //! pressed Ctrl-C or that Terraform is gone. Work that must survive even their panic goes to [`Context::tasks`].
 
+// The derives name this crate by its public path, in its own tests too.
+#[cfg(test)]
+extern crate self as tfplug;
+
+mod check;
 mod context;
 mod cty;
 mod data_source;
@@ -116,6 +121,7 @@ mod field;
 mod function;
 mod json;
 mod model;
+mod msgpack;
 mod number;
 mod path;
 mod plan;
@@ -131,6 +137,7 @@ pub mod validate;
 mod value;
 mod walk;
 mod wire;
+mod wire_value;
 
 pub use async_trait::async_trait;
 pub use tfplug_derive::{Arguments, Model};

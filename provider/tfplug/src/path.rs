@@ -115,7 +115,10 @@ mod tests {
 
     #[test]
     fn reads_like_an_expression() {
-        let path = AttributePath::new("disks").index(1).attribute("tags").key("a b");
+        let path = AttributePath::new("disks")
+            .index(1)
+            .attribute("tags")
+            .key("a b");
         assert_eq!(path.to_string(), "disks[1].tags[\"a b\"]");
         assert!(AttributePath::default().is_root());
     }

@@ -51,7 +51,8 @@ pub(crate) fn null_write_only(block: &Block, value: &mut Cty) {
 pub(crate) fn mark_untouched(block: &Block, prior: &Cty, config: &Cty, planned: &mut Cty) {
     walk(block, prior, config, planned, &mut |site| {
         let untouched = site.prior == Some(&*site.planned) && site.config.is_null();
-        if untouched && site.attribute.is_computed() && !site.attribute.is(Flag::UseStateForUnknown) {
+        if untouched && site.attribute.is_computed() && !site.attribute.is(Flag::UseStateForUnknown)
+        {
             *site.planned = Cty::UNKNOWN;
         }
     });
@@ -113,7 +114,8 @@ fn settle(value: &mut Cty, path: AttributePath, found: &mut Vec<AttributePath>) 
 fn restore_digits(exact: &Number, number: Number) -> Number {
     let whole = exact.to_i64().is_some() || exact.to_u64().is_some();
     let float = number.to_f64();
-    let rounded = !whole && exact.to_f64() == float && Number::from_f64(float).as_ref() == Some(&number);
+    let rounded =
+        !whole && exact.to_f64() == float && Number::from_f64(float).as_ref() == Some(&number);
     if rounded { exact.clone() } else { number }
 }
 
@@ -154,7 +156,8 @@ fn replacements(block: &Block, prior: &Cty, config: &Cty, planned: &mut Cty) -> 
     walk(block, prior, config, planned, &mut |site| {
         let changed = site.prior.unwrap_or(&Cty::Null) != site.planned;
         let by_user = !(site.config.is_null() && site.planned.is_unknown());
-        if site.attribute.is(Flag::ForceReplace) && changed && by_user && !paths.contains(site.path) {
+        if site.attribute.is(Flag::ForceReplace) && changed && by_user && !paths.contains(site.path)
+        {
             paths.push(site.path.clone());
         }
     });

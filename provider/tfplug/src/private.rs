@@ -28,7 +28,9 @@ impl Private {
         serde_json::from_value(json).map(Some).map_err(|error| {
             Diagnostic::error(
                 "Private state cannot be read",
-                format!("The provider's own value {key:?} in the state file does not fit: {error}."),
+                format!(
+                    "The provider's own value {key:?} in the state file does not fit: {error}."
+                ),
             )
             .into()
         })
@@ -60,7 +62,9 @@ impl Private {
             }),
             Err(error) => Err(Diagnostic::error(
                 "Private state cannot be read",
-                format!("The state file holds private data that this provider did not write: {error}."),
+                format!(
+                    "The state file holds private data that this provider did not write: {error}."
+                ),
             )
             .into()),
         }
@@ -93,7 +97,10 @@ mod tests {
         private.set("count", &3).expect("set");
         private.remove("count");
         let read = Private::from_bytes(&private.to_bytes()).expect("own bytes");
-        assert_eq!(read.get::<String>("etag").expect("a string"), Some("abc".to_owned()));
+        assert_eq!(
+            read.get::<String>("etag").expect("a string"),
+            Some("abc".to_owned())
+        );
         assert_eq!(read.get::<i64>("count").expect("absent"), None);
         assert!(read.get::<i64>("etag").is_err());
     }

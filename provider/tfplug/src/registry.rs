@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     DataSource, Function, Resource,
-    dispatch::{DataSourceAdapter, DynDataSource, DynFunction, DynResource, FunctionAdapter, ResourceAdapter},
+    dispatch::{
+        DataSourceAdapter, DynDataSource, DynFunction, DynResource, FunctionAdapter,
+        ResourceAdapter,
+    },
 };
 
 /// The resources, data sources and functions of a provider whose client is `C`.

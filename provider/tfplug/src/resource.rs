@@ -59,7 +59,10 @@ pub trait Resource: Send + Sync + 'static {
     ) -> Result<Self::Model, Failure<Self::Model>> {
         Err(Diagnostic::error(
             "Cannot be changed in place",
-            format!("{} has no update: this is a bug in the provider, whose schema allows one.", Self::NAME),
+            format!(
+                "{} has no update: this is a bug in the provider, whose schema allows one.",
+                Self::NAME
+            ),
         )
         .into())
     }
@@ -86,7 +89,10 @@ pub trait Resource: Send + Sync + 'static {
         let current = Self::Model::VERSION;
         Err(Diagnostic::error(
             "State from another version of the provider",
-            format!("{} has state of schema version {from}; this provider reads version {current}.", Self::NAME),
+            format!(
+                "{} has state of schema version {from}; this provider reads version {current}.",
+                Self::NAME
+            ),
         )
         .into())
     }

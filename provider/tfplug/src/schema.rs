@@ -132,8 +132,14 @@ impl Block {
 
     /// The type of this block's values.
     pub fn ty(&self) -> Type {
-        let attributes = self.attributes.iter().map(|a| (a.name.clone(), a.shape.ty()));
-        let blocks = self.blocks.iter().map(|b| (b.name.clone(), b.nesting.of(b.block.ty())));
+        let attributes = self
+            .attributes
+            .iter()
+            .map(|a| (a.name.clone(), a.shape.ty()));
+        let blocks = self
+            .blocks
+            .iter()
+            .map(|b| (b.name.clone(), b.nesting.of(b.block.ty())));
         Type::Object(attributes.chain(blocks).collect())
     }
 }
@@ -200,7 +206,9 @@ impl Attribute {
 
     /// What the validators have to say about a known value.
     pub(crate) fn problems(&self, known: &Cty) -> impl Iterator<Item = String> {
-        self.validators.iter().filter_map(|check| check(known.clone()).err())
+        self.validators
+            .iter()
+            .filter_map(|check| check(known.clone()).err())
     }
 }
 

@@ -108,9 +108,12 @@ impl Type {
                     .map(|(name, ty)| Ok((name.clone(), Self::from_json(ty)?)));
                 Self::Object(attributes.collect::<Result<_, _>>()?)
             }
-            ("tuple", Json::Array(elements)) => {
-                Self::Tuple(elements.iter().map(Self::from_json).collect::<Result<_, _>>()?)
-            }
+            ("tuple", Json::Array(elements)) => Self::Tuple(
+                elements
+                    .iter()
+                    .map(Self::from_json)
+                    .collect::<Result<_, _>>()?,
+            ),
             _ => return Ok(None),
         };
         Ok(Some(ty))
@@ -127,7 +130,8 @@ mod tests {
             ("a".to_owned(), Type::list(Type::String)),
             ("b".to_owned(), Type::Tuple(vec![Type::Bool, Type::Dynamic])),
         ]));
-        let json = json!(["object", {"a": ["list", "string"], "b": ["tuple", ["bool", "dynamic"]]}]);
+        let json =
+            json!(["object", {"a": ["list", "string"], "b": ["tuple", ["bool", "dynamic"]]}]);
         assert_eq!(ty.to_json(), json);
         assert_eq!(Type::from_json(&json).expect("a type"), ty);
         assert!(ty.has_dynamic());
@@ -141,7 +145,13 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_type() {
-        for json in [json!("text"), json!(["list"]), json!(["object", []]), json!({}), json!(["tuple", "x"])] {
+        for json in [
+            json!("text"),
+            json!(["list"]),
+            json!(["object", []]),
+            json!({}),
+            json!(["tuple", "x"]),
+        ] {
             assert!(Type::from_json(&json).is_err(), "{json}");
         }
     }

@@ -162,7 +162,10 @@ fn covers(planned: &Cty, config: &Cty) -> bool {
         }),
         (Cty::Seq(planned), Cty::Seq(config)) => {
             planned.len() == config.len()
-                && planned.iter().zip(config).all(|(planned, config)| covers(planned, config))
+                && planned
+                    .iter()
+                    .zip(config)
+                    .all(|(planned, config)| covers(planned, config))
         }
         _ => planned == config,
     }

@@ -3,8 +3,8 @@
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{
-    Data, DeriveInput, Error, Expr, Field, Fields, Ident, LitInt, LitStr, Result, Type, meta::ParseNestedMeta,
-    spanned::Spanned,
+    Data, DeriveInput, Error, Expr, Field, Fields, Ident, LitInt, LitStr, Result, Type,
+    meta::ParseNestedMeta, spanned::Spanned,
 };
 
 use crate::docs;
@@ -114,8 +114,16 @@ impl Keys {
     fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
         let key = meta.path.to_token_stream().to_string();
         match key.as_str() {
-            "required" | "optional" | "computed" | "sensitive" | "write_only" | "force_replace"
-            | "use_state_for_unknown" | "deprecated" | "block" | "flatten" => {
+            "required"
+            | "optional"
+            | "computed"
+            | "sensitive"
+            | "write_only"
+            | "force_replace"
+            | "use_state_for_unknown"
+            | "deprecated"
+            | "block"
+            | "flatten" => {
                 self.words.push((key, meta.path.span()));
             }
             "default" => self.default = Some(meta.value()?.parse()?),
@@ -163,7 +171,8 @@ impl Keys {
 
     fn into_block(self) -> Result<Kind> {
         if let Some((word, span)) = self.words.iter().find(|(word, _)| word != "block") {
-            let message = format!("a nested block cannot be `{word}`: say so of the attributes inside");
+            let message =
+                format!("a nested block cannot be `{word}`: say so of the attributes inside");
             return Err(Error::new(*span, message));
         }
         if let Some(expr) = self.default.as_ref().or(self.validators.first()) {
@@ -208,7 +217,11 @@ impl Keys {
 
     fn mode(&self, ident: &Ident) -> Result<Ident> {
         let has_default = self.default.is_some();
-        let mode = match (self.has("required"), self.has("optional"), self.has("computed")) {
+        let mode = match (
+            self.has("required"),
+            self.has("optional"),
+            self.has("computed"),
+        ) {
             (true, false, false) => "Required",
             // Where a default steps in, it is the provider that gives the value.
             (false, true, false) if !has_default => "Optional",
@@ -231,12 +244,23 @@ impl Keys {
 
     fn refuse_contradictions(&self) -> Result<()> {
         let rules = [
-            ("write_only", "computed", "a write-only value comes from the configuration alone"),
-            ("write_only", "force_replace", "a write-only value is never stored, so no change of it can be seen"),
+            (
+                "write_only",
+                "computed",
+                "a write-only value comes from the configuration alone",
+            ),
+            (
+                "write_only",
+                "force_replace",
+                "a write-only value is never stored, so no change of it can be seen",
+            ),
         ];
         for (word, other, why) in rules {
             if let (Some(span), true) = (self.span(word), self.has(other)) {
-                return Err(Error::new(span, format!("`{word}` and `{other}` exclude each other: {why}")));
+                return Err(Error::new(
+                    span,
+                    format!("`{word}` and `{other}` exclude each other: {why}"),
+                ));
             }
         }
         if let (Some(span), false) = (self.span("use_state_for_unknown"), self.has("computed")) {

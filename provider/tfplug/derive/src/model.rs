@@ -51,7 +51,9 @@ impl Options {
                 } else if meta.path.is_ident("deprecated") {
                     options.deprecated = true;
                 } else {
-                    return Err(meta.error("on a struct, `version = ...` and `deprecated` are known"));
+                    return Err(
+                        meta.error("on a struct, `version = ...` and `deprecated` are known")
+                    );
                 }
                 Ok(())
             })?;
@@ -224,7 +226,9 @@ fn null_assertion(field: &ModelField) -> Option<TokenStream> {
         return None;
     };
     let optional = attribute.may_be_null && attribute.mode != "Computed";
-    let message = format!("`{name}` may be left out: its type has to be an Option<_> or a Value<_>, or it needs a default");
+    let message = format!(
+        "`{name}` may be left out: its type has to be an Option<_> or a Value<_>, or it needs a default"
+    );
     optional.then(|| {
         quote_spanned! { ty.span() =>
             const _: () = ::core::assert!(<#ty as ::tfplug::Field>::HOLDS_NULL, #message);

@@ -5,7 +5,7 @@ mod function;
 mod resource;
 
 pub(crate) use data_source::{DataSourceAdapter, DynDataSource};
-pub(crate) use function::{DynFunction, FunctionAdapter};
+pub(crate) use function::{DynFunction, FunctionAdapter, Signature};
 pub(crate) use resource::{Applied, Change, DynResource, ResourceAdapter};
 
 use crate::{Cty, Diagnostic, Diagnostics, Model, Result, Type, plan, schema::Block};

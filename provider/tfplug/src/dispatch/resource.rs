@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 
 use super::{Schema, decode, decode_if_known, into_state, validate_attributes};
 use crate::{
-    Context, Create, Cty, Diagnostic, Diagnostics, Failure, Model, MoveSource, Plan, Resource, Result, Update, json,
+    Context, Create, Cty, Diagnostic, Diagnostics, Failure, Model, MoveSource, Plan, Resource,
+    Result, Update, json,
     plan::{self, Outline},
 };
 
@@ -61,7 +62,12 @@ impl<R: Resource> ResourceAdapter<R> {
     }
 
     /// The resource's own say about a plan, as far as its struct can hold the plan.
-    async fn adjust(&self, cx: &Context<R::Client>, change: Change, outline: Outline) -> Result<Outline> {
+    async fn adjust(
+        &self,
+        cx: &Context<R::Client>,
+        change: Change,
+        outline: Outline,
+    ) -> Result<Outline> {
         let block = &self.schema.block;
         let config = plan::with_defaults(block, &change.config);
         let (Some(typed_config), Some(planned)) = (
@@ -74,7 +80,11 @@ impl<R: Resource> ResourceAdapter<R> {
         let mut typed: Plan<R::Model> = Plan::new(typed_config, prior.transpose()?, planned);
         self.resource.plan(cx, &mut typed).await?;
 
-        let Plan { planned, replace: asked, .. } = typed;
+        let Plan {
+            planned,
+            replace: asked,
+            ..
+        } = typed;
         let mut planned = plan::restore(&outline.planned, planned.into_cty());
         plan::null_write_only(block, &mut planned);
         let began = outline.planned == change.prior && planned != change.prior;
@@ -86,7 +96,12 @@ impl<R: Resource> ResourceAdapter<R> {
         Ok(Outline { planned, replace })
     }
 
-    fn applied(&self, planned: &Cty, prior: Cty, result: Result<R::Model, Failure<R::Model>>) -> Applied {
+    fn applied(
+        &self,
+        planned: &Cty,
+        prior: Cty,
+        result: Result<R::Model, Failure<R::Model>>,
+    ) -> Applied {
         match result {
             Ok(model) => {
                 let (state, diagnostics) = into_state(&self.schema.block, planned, model);
@@ -108,7 +123,12 @@ impl<R: Resource> ResourceAdapter<R> {
         }
     }
 
-    async fn create(&self, cx: &Context<R::Client>, planned: Cty, config: Cty) -> Result<R::Model, Failure<R::Model>> {
+    async fn create(
+        &self,
+        cx: &Context<R::Client>,
+        planned: Cty,
+        config: Cty,
+    ) -> Result<R::Model, Failure<R::Model>> {
         let planned = decode(planned)?;
         let config = decode(config)?;
         self.resource.create(cx, Create { planned, config }).await
@@ -197,7 +217,10 @@ impl<R: Resource> DynResource<R::Client> for ResourceAdapter<R> {
         let unreadable = |error: &dyn std::fmt::Display| {
             Diagnostic::error(
                 "State cannot be read",
-                format!("The state file's entry for {} does not fit its schema: {error}.", R::NAME),
+                format!(
+                    "The state file's entry for {} does not fit its schema: {error}.",
+                    R::NAME
+                ),
             )
         };
         if from == self.schema.version {
