@@ -1,0 +1,8 @@
+//! The guest scripts on real guests: real file systems, real PostgreSQL servers, every test in namespaces of its own.
+//!
+//! Needs root. `GUEST_FLAVOUR=busybox` (or `bash`) runs the same tests on another flavour of guest.
+
+mod cluster;
+mod machine;
+mod probe;
+mod session;

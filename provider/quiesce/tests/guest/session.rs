@@ -1,0 +1,129 @@
+//! One session against one guest: the scripts that the protocol would send, and their checked answers.
+
+use std::{sync::OnceLock, time::Duration};
+
+use quiesce::{
+    engines::{Engine, Options},
+    method::Method,
+    script,
+    session::SessionId,
+};
+use serde_json::Value;
+
+use crate::machine::Guest;
+
+/// PostgreSQL with everything left to detection.
+pub(crate) fn postgresql() -> Options {
+    Options::new(Engine::named("postgresql").expect("an engine of ours"))
+}
+
+/// One session against one guest: the scripts that the protocol would send, and their checked answers.
+pub(crate) struct Session<'a> {
+    pub(crate) guest: &'a Guest,
+    pub(crate) id: SessionId,
+    pub(crate) options: Options,
+    pub(crate) method: Method,
+    pub(crate) mounts: Vec<String>,
+    pub(crate) max_hold: Duration,
+    pub(crate) boot_id: String,
+}
+
+impl<'a> Session<'a> {
+    /// A session that holds `mounts` by `method`, at most 4 s.
+    pub(crate) fn new(guest: &'a Guest, method: Method, mounts: &[&str]) -> Self {
+        Self {
+            guest,
+            id: SessionId::random(),
+            options: postgresql(),
+            method,
+            mounts: mounts.iter().map(|&mount| mount.to_owned()).collect(),
+            max_hold: Duration::from_secs(4),
+            boot_id: guest.boot_id(),
+        }
+    }
+
+    pub(crate) fn with(mut self, option: &str, value: &str) -> Self {
+        self.options = self.options.with(option, value).expect("a valid option");
+        self
+    }
+
+    pub(crate) fn lasting(mut self, max_hold: Duration) -> Self {
+        self.max_hold = max_hold;
+        self
+    }
+
+    pub(crate) fn probe(&self) -> Value {
+        let script = script::probe(&self.id, std::slice::from_ref(&self.options));
+        self.guest.report(&script.text)
+    }
+
+    /// The hold's script, to be delivered within 30 s.
+    pub(crate) fn hold_text(&self) -> String {
+        let start_before = Duration::from_millis(self.guest.uptime()) + Duration::from_secs(30);
+        self.hold_text_before(start_before)
+    }
+
+    pub(crate) fn hold_text_before(&self, start_before: Duration) -> String {
+        script::hold(&script::Hold {
+            session: &self.id,
+            engines: std::slice::from_ref(&self.options),
+            boot_id: &self.boot_id,
+            start_before,
+            method: self.method,
+            max_hold: self.max_hold,
+            mounts: &self.mounts,
+        })
+        .text
+    }
+
+    pub(crate) fn hold(&self) -> Value {
+        self.guest.report(&self.hold_text())
+    }
+
+    /// Holds, and insists on it.
+    pub(crate) fn held(&self) -> Value {
+        let report = self.hold();
+        assert_eq!(report["outcome"], "held", "{report:#}");
+        report
+    }
+
+    pub(crate) fn release_text(&self) -> String {
+        script::release(&self.id, std::slice::from_ref(&self.options), &self.boot_id).text
+    }
+
+    pub(crate) fn release(&self) -> Value {
+        self.guest.report(&self.release_text())
+    }
+
+    /// A file of the session's state on the guest.
+    pub(crate) fn state(&self, file: &str) -> String {
+        format!("/run/consistent/sessions/{}/{file}", self.id)
+    }
+}
+
+/// The `code`s of a report's problems.
+pub(crate) fn codes(report: &Value) -> Vec<&str> {
+    let problems = report["problems"].as_array().expect("problems");
+    problems.iter().filter_map(|p| p["code"].as_str()).collect()
+}
+
+/// The links that a release found broken.
+pub(crate) fn links(report: &Value) -> Vec<&str> {
+    let broken = report["broken"].as_array().expect("broken links");
+    broken.iter().filter_map(|b| b["link"].as_str()).collect()
+}
+
+/// Parses what a script printed and checks it against the published schema.
+pub(crate) fn checked_report(stdout: &str) -> Value {
+    static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
+    let schema = SCHEMA.get_or_init(|| {
+        let text = include_str!("../../../../schemas/guest-report.json");
+        let schema = serde_json::from_str(text).expect("the schema is JSON");
+        jsonschema::validator_for(&schema).expect("the schema is a schema")
+    });
+    let report = serde_json::from_str(stdout)
+        .unwrap_or_else(|e| panic!("not one JSON object: {e}: {stdout:?}"));
+    let errors: Vec<_> = schema.iter_errors(&report).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?} in {report:#}");
+    report
+}
