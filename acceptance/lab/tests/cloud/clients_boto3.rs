@@ -1,30 +1,17 @@
 //! boto3 and the AWS CLI against the lab on paper: do AWS's own clients understand every answer, and do they find
 //! in it what the lab means? The models they check against are botocore's, not ours.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
-use crate::support::{GuestAgent, python};
-use lab::cloud::{Lab, LabConfig, iam::User, journal::Event};
+use crate::support::{GuestAgent, python, two_volumes};
+use lab::cloud::{iam::User, journal::Event};
 
 const WITHIN: Duration = Duration::from_secs(60);
-
-async fn lab(dir: &Path) -> (Lab, String) {
-    let lab = Lab::on_paper(LabConfig::new(dir)).await.unwrap();
-    lab.configure(|settings| {
-        settings.capture.completes_after_ms = 200;
-        settings.capture.available_after_ms = 100;
-    });
-    let image = lab
-        .paper_image("base", &[("/dev/xvda", 8), ("/dev/sdf", 20)])
-        .unwrap();
-    let instance = lab.launch(&image, "db-1").unwrap();
-    (lab, instance)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_action_answers_what_botocore_knows() {
     let dir = tempfile::tempdir().unwrap();
-    let (lab, instance) = lab(dir.path()).await;
+    let (lab, instance) = two_volumes(dir.path()).await;
     let _agent = GuestAgent::start(dir.path(), &instance);
     lab.ready(&instance, WITHIN).await.unwrap();
     python(&lab, User::Operator, "every_action.py", &[&instance]).await;

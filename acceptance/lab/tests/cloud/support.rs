@@ -5,8 +5,23 @@ use std::{
     process::Stdio,
 };
 
-use lab::cloud::{Lab, iam::User};
+use lab::cloud::{Lab, LabConfig, iam::User, settings::Stagger};
 use tokio::process::{Child, Command};
+
+/// A lab on paper with one instance of two volumes, and quick about everything.
+pub(crate) async fn two_volumes(dir: &Path) -> (Lab, String) {
+    let lab = Lab::on_paper(LabConfig::new(dir)).await.unwrap();
+    lab.configure(|settings| {
+        settings.capture.stagger = Stagger::Fixed { ms: vec![0, 100] };
+        settings.capture.completes_after_ms = 200;
+        settings.capture.available_after_ms = 100;
+    });
+    let image = lab
+        .paper_image("base", &[("/dev/xvda", 8), ("/dev/sdf", 20)])
+        .unwrap();
+    let instance = lab.launch(&image, "db-1").unwrap();
+    (lab, instance)
+}
 
 /// The real `lab agent`, as a process of this machine, with directories of its own.
 pub(crate) struct GuestAgent {

@@ -20,7 +20,7 @@ use crate::cloud::{
 };
 
 pub(super) fn run(call: &Call<'_>, mut params: Params) -> Answer {
-    let request = Request::read(&mut params)?;
+    let request = Request::read(&mut params, &call.cloud.zone())?;
     let image = images::visible(&call.cloud.world(), &request.image)
         .cloned()
         .ok_or_else(|| images::not_found(&request.image))?;
@@ -124,14 +124,24 @@ const METADATA_OPTIONS: [&str; 5] = [
     "InstanceMetadataTags",
 ];
 
+/// What makes no difference to such a machine.
+const WITHOUT_EFFECT: [&str; 3] = ["EbsOptimized", "Monitoring.Enabled", "Placement.Tenancy"];
+
 impl Request {
-    fn read(params: &mut Params) -> Result<Self, ApiError> {
+    fn read(params: &mut Params, zone: &str) -> Result<Self, ApiError> {
         one_instance(params)?;
+        for name in WITHOUT_EFFECT {
+            params.take(name);
+        }
+        params.only("InstanceType", INSTANCE_TYPE)?;
+        params.only("Placement.AvailabilityZone", zone)?;
+        params.only("HibernationOptions.Configured", "false")?;
+        params.only("EnclaveOptions.Enabled", "false")?;
         let private_ip = network_of(params)?;
         let mut tags = tags::specifications(params, &["instance", "volume", "network-interface"])?;
         Ok(Self {
             image: params.require("ImageId")?,
-            instance_type: instance_type(params)?,
+            instance_type: INSTANCE_TYPE.to_owned(),
             client_token: params.take("ClientToken").unwrap_or_else(ids::uuid),
             key_name: params.take("KeyName"),
             user_data: params.take("UserData"),
@@ -237,17 +247,6 @@ fn one_instance(params: &mut Params) -> Result<(), ApiError> {
         }
     }
     Ok(())
-}
-
-fn instance_type(params: &mut Params) -> Result<String, ApiError> {
-    let wanted = params.take("InstanceType");
-    let wanted = wanted.unwrap_or_else(|| INSTANCE_TYPE.to_owned());
-    if wanted == INSTANCE_TYPE {
-        return Ok(wanted);
-    }
-    Err(ApiError::invalid_value(format!(
-        "Invalid value '{wanted}' for InstanceType: {INSTANCE_TYPE} is the only one here"
-    )))
 }
 
 /// The private address, if one is asked for. There is one subnet and one security group.

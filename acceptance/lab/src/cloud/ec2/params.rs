@@ -58,6 +58,16 @@ impl Params {
         Ok(self.parsed(name)?.unwrap_or(false))
     }
 
+    /// Takes a parameter that can have one value only on the machines of the lab; any other is refused.
+    pub(crate) fn only(&mut self, name: &str, value: &str) -> Result<(), ApiError> {
+        match self.take(name) {
+            Some(other) if !other.is_empty() && other != value => Err(ApiError::invalid_value(
+                format!("Invalid value '{other}' for {name}: here it is {value}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// `name.1`, `name.2`... in numeric order.
     pub(crate) fn list(&mut self, name: &str) -> Vec<String> {
         self.groups(name)

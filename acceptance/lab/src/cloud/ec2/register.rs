@@ -62,11 +62,11 @@ fn read(params: &mut Params, world: &World) -> Result<Image, ApiError> {
             format!("No snapshot given for the root device {root_device}"),
         ));
     }
-    expect(params, "Architecture", "x86_64")?;
-    expect(params, "VirtualizationType", "hvm")?;
-    expect(params, "EnaSupport", "true")?;
-    expect(params, "BootMode", "uefi-preferred")?;
-    expect(params, "ImdsSupport", "v2.0")?;
+    params.only("Architecture", "x86_64")?;
+    params.only("VirtualizationType", "hvm")?;
+    params.only("EnaSupport", "true")?;
+    params.only("BootMode", "uefi-preferred")?;
+    params.only("ImdsSupport", "v2.0")?;
     let mut tags = tags::specifications(params, &["image"])?;
     Ok(Image {
         description: params.take("Description").unwrap_or_default(),
@@ -77,16 +77,6 @@ fn read(params: &mut Params, world: &World) -> Result<Image, ApiError> {
             devices,
         )
     })
-}
-
-/// Machines of the lab have one architecture: an image that claims another could not boot on them.
-fn expect(params: &mut Params, name: &str, only: &str) -> Result<(), ApiError> {
-    match params.take(name) {
-        Some(value) if value != only => Err(ApiError::invalid_value(format!(
-            "Invalid value '{value}' for {name}: machines here have {only}"
-        ))),
-        _ => Ok(()),
-    }
 }
 
 fn read_device(mut group: Params, world: &World) -> Result<ImageDevice, ApiError> {
@@ -101,7 +91,7 @@ fn read_device(mut group: Params, world: &World) -> Result<ImageDevice, ApiError
             snapshot.state.shown()
         )));
     }
-    expect(&mut group, "Ebs.VolumeType", "gp3")?;
+    group.only("Ebs.VolumeType", "gp3")?;
     let device = ImageDevice {
         name: group.require("DeviceName")?,
         snapshot: Some(id),
