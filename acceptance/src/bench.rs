@@ -7,5 +7,5 @@ mod row;
 pub use self::{
     record::{Hold, Journal, Line, Machine, Round},
     report::render,
-    row::{Layout, Method, Row, rows},
+    row::{Method, Row, rows},
 };

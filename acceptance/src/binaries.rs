@@ -33,10 +33,20 @@ fn on_path(path: &std::ffi::OsStr, name: &str) -> Option<PathBuf> {
 
 /// The directory that holds the provider's binary: Cargo puts all of a workspace's binaries into one.
 pub fn provider_directory() -> Result<PathBuf, Error> {
+    built(PROVIDER)
+}
+
+/// The lab's own program: its guard, and the agent in its instances.
+pub fn lab() -> Result<PathBuf, Error> {
+    built("lab").map(|directory| directory.join("lab"))
+}
+
+/// The directory with the program of this package.
+fn built(package: &str) -> Result<PathBuf, Error> {
     let myself = env::current_exe().map_err(Error::io("the path of this program"))?;
-    beside(&myself, PROVIDER).ok_or_else(|| {
+    beside(&myself, package).ok_or_else(|| {
         Error::Missing(format!(
-            "{PROVIDER} is not built: cargo build --package {PROVIDER}"
+            "{package} is not built: cargo build --package {package}"
         ))
     })
 }

@@ -7,6 +7,10 @@ pub enum Error {
     /// Something that has to be there before anything starts; one line that says what to do.
     #[error("{0}")]
     Missing(String),
+    #[error(transparent)]
+    Lab(#[from] lab::cloud::LabError),
+    #[error(transparent)]
+    Host(#[from] lab::host::HostError),
     #[error("{what}: {cause}")]
     Io {
         what: String,
@@ -35,6 +39,15 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
+    /// Something that always takes less was not over in time.
+    pub fn timed_out(what: impl Into<String>, after: Duration) -> Self {
+        Self::TimedOut {
+            what: what.into(),
+            after,
+            so_far: String::new(),
+        }
+    }
+
     /// For `map_err`: says what was being done when the system refused.
     pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();

@@ -1,12 +1,16 @@
 //! Judges an image as its owner would find it: boots it, lets the database recover by itself, and checks all of it.
 
+mod examination;
 mod findings;
 
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::findings::{Balance, Findings};
+pub use self::{
+    examination::examine,
+    findings::{Balance, Findings},
+};
 use crate::ledger::Comparison;
 
 /// What was found in one image.
@@ -20,11 +24,12 @@ pub enum Judgement {
 /// What was found in a database that started by itself.
 #[derive(Clone, Debug)]
 pub struct Examination {
-    /// From power-on to the first accepted connection: boot and crash recovery.
+    /// From the instance's start to the first accepted connection: boot and crash recovery.
     pub ready_after: Duration,
-    pub findings: Findings,
-    pub balance: Balance,
-    pub commits: Comparison,
+    /// Each check, or why it could not be made.
+    pub findings: Result<Findings, String>,
+    pub balance: Result<Balance, String>,
+    pub commits: Result<Comparison, String>,
 }
 
 /// One way in which an image is not what the server was.
@@ -34,6 +39,8 @@ pub enum Flaw {
     /// There is no image: making it ended in this error.
     NoImage(String),
     DoesNotStart(String),
+    /// A check that cannot even be made, and the server's error.
+    Unchecked(String),
     Corrupt(Findings),
     Unbalanced(Balance),
     /// So many commits are gone that were acknowledged before the capture began.
@@ -54,18 +61,43 @@ impl Judgement {
 
 impl Examination {
     fn flaws(&self) -> Vec<Flaw> {
-        let lost = self.commits.lost.len();
-        let ahead = self.commits.ahead.len();
+        let findings = self.findings.as_ref().map(Findings::flaw);
+        let balance = self.balance.as_ref().map(Balance::flaw);
+        let commits = self.commits.as_ref();
         [
-            (self.findings.count > 0).then(|| Flaw::Corrupt(self.findings.clone())),
-            (!self.balance.holds()).then(|| Flaw::Unbalanced(self.balance.clone())),
-            (lost > 0).then_some(Flaw::LostCommits(lost)),
-            (ahead > 0).then_some(Flaw::CommitsAhead(ahead)),
+            findings.unwrap_or_else(|error| unchecked("pg_amcheck", error)),
+            balance.unwrap_or_else(|error| unchecked("the sums", error)),
+            commits.map_or_else(|error| unchecked("the ledger", error), lost),
+            commits.map_or(None, ahead),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
+}
+
+impl Findings {
+    fn flaw(&self) -> Option<Flaw> {
+        (self.count > 0).then(|| Flaw::Corrupt(self.clone()))
+    }
+}
+
+impl Balance {
+    fn flaw(&self) -> Option<Flaw> {
+        (!self.holds()).then(|| Flaw::Unbalanced(self.clone()))
+    }
+}
+
+fn lost(commits: &Comparison) -> Option<Flaw> {
+    (!commits.lost.is_empty()).then_some(Flaw::LostCommits(commits.lost.len()))
+}
+
+fn ahead(commits: &Comparison) -> Option<Flaw> {
+    (!commits.ahead.is_empty()).then_some(Flaw::CommitsAhead(commits.ahead.len()))
+}
+
+fn unchecked(check: &str, error: &str) -> Option<Flaw> {
+    Some(Flaw::Unchecked(format!("{check}: {error}")))
 }
 
 impl Flaw {
@@ -74,6 +106,7 @@ impl Flaw {
         match self {
             Self::NoImage(_) => "no image".into(),
             Self::DoesNotStart(reason) => format!("does not start: {reason}"),
+            Self::Unchecked(_) => "a check fails".into(),
             Self::Corrupt(_) => "pg_amcheck finds corruption".into(),
             Self::Unbalanced(_) => "sums disagree".into(),
             Self::LostCommits(_) => "acknowledged commits lost".into(),
@@ -87,6 +120,7 @@ impl fmt::Display for Flaw {
         match self {
             Self::NoImage(error) => write!(f, "no image: {error}"),
             Self::DoesNotStart(_) => f.write_str(&self.kind()),
+            Self::Unchecked(check) => write!(f, "a check fails: {check}"),
             Self::Corrupt(Findings { count, first }) => {
                 write!(f, "pg_amcheck finds {count} errors")?;
                 first
@@ -111,13 +145,13 @@ mod tests {
     fn examination() -> Examination {
         Examination {
             ready_after: Duration::from_secs(2),
-            findings: Findings::default(),
-            balance: Balance::parse("4|4|4|4").expect("four sums"),
-            commits: Comparison {
+            findings: Ok(Findings::default()),
+            balance: Balance::parse("4|4|4|4").ok_or_else(String::new),
+            commits: Ok(Comparison {
                 promised: 100,
                 lost: vec![],
                 ahead: vec![],
-            },
+            }),
         }
     }
 
@@ -129,13 +163,15 @@ mod tests {
     #[test]
     fn every_flaw_is_reported() {
         let all_wrong = Examination {
-            findings: Findings::parse("btree index \"bench.public.t\":\n    ERROR:  x\n"),
-            balance: Balance::parse("4|4|4|5").expect("four sums"),
-            commits: Comparison {
+            findings: Ok(Findings::parse(
+                "btree index \"bench.public.t\":\n    ERROR:  x\n",
+            )),
+            balance: Balance::parse("4|4|4|5").ok_or_else(String::new),
+            commits: Ok(Comparison {
                 promised: 100,
                 lost: vec![7, 8],
                 ahead: vec![120],
-            },
+            }),
             ..examination()
         };
         let flaws = Judgement::Started(all_wrong).flaws();
@@ -148,6 +184,21 @@ mod tests {
                 "2 acknowledged commits lost",
                 "1 commits from after the capture",
             ]
+        );
+    }
+
+    #[test]
+    fn a_check_that_cannot_be_made_is_a_flaw() {
+        let unreadable = Examination {
+            balance: Err("could not read block 7".into()),
+            commits: Err("could not open file".into()),
+            ..examination()
+        };
+        let flaws = Judgement::Started(unreadable).flaws();
+        assert_eq!(flaws.len(), 2);
+        assert_eq!(
+            flaws[0].to_string(),
+            "a check fails: the sums: could not read block 7"
         );
     }
 

@@ -3,11 +3,18 @@
 //! It judges from outside: it drives the real terraform, watches the lab's journal and the database's clients, and
 //! boots what was made. It knows the provider by its public interface only.
 
+pub mod account;
 pub mod bench;
 pub mod binaries;
+pub mod clock;
+pub mod configuration;
 mod error;
 pub mod judge;
 pub mod ledger;
+pub mod load;
+pub mod moment;
+pub mod scene;
+pub mod stage;
 pub mod statistics;
 pub mod terraform;
 pub mod timeline;

@@ -106,12 +106,13 @@ impl Journal {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::bench::{Layout, Method};
+    use crate::bench::Method;
+    use lab::host::Layout;
 
     pub(in crate::bench) fn round(method: Method, flaws: Vec<Flaw>, hold: Option<Hold>) -> Round {
         Round {
             row: Row {
-                layout: Layout::TwoVolumesExt4,
+                layout: Layout::TwoExt4,
                 method,
             },
             at: time::OffsetDateTime::UNIX_EPOCH,

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use super::{Hold, Line, Machine, Round, Row, row::rows};
+use super::{
+    Hold, Line, Machine, Round, Row,
+    row::{rows, title},
+};
 use crate::{judge::Flaw, statistics::Sample};
 
 const HEAD: &str = "\
@@ -61,7 +64,7 @@ fn table_line(out: &mut String, row: Row, rounds: &[&Round]) {
     let stall = Sample::new(rounds.iter().map(|round| round.stall_ms));
     let spread = Sample::new(rounds.iter().map(|round| round.spread_ms));
     let cells = [
-        row.layout.title().to_owned(),
+        title(row.layout).to_owned(),
         row.method.to_string(),
         format!("{clean} of {}", rounds.len()),
         whole(seen.as_ref().map(Sample::median)),
@@ -188,7 +191,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(
-            "| two-volumes-ext4/plain | does not start: could not locate a valid checkpoint record | 2 |"
+            "| two-ext4/plain | does not start: could not locate a valid checkpoint record | 2 |"
         ));
         assert!(text.contains("| acknowledged commits lost | 1 | 12 acknowledged commits lost |"));
     }

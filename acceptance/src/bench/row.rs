@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use lab::host::Layout;
 use serde::{Deserialize, Serialize};
 
 /// How the image is taken.
@@ -35,53 +36,20 @@ impl fmt::Display for Method {
     }
 }
 
-/// Where the server keeps its files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Layout {
-    TwoVolumesExt4,
-    TwoVolumesXfs,
-    Tablespace,
-    SharedVar,
-    Root,
-}
-
-impl Layout {
-    const ALL: [Self; 5] = [
-        Self::TwoVolumesExt4,
-        Self::TwoVolumesXfs,
-        Self::Tablespace,
-        Self::SharedVar,
-        Self::Root,
-    ];
-
-    /// For people.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::TwoVolumesExt4 => "data and WAL on two volumes, ext4",
-            Self::TwoVolumesXfs => "data and WAL on two volumes, xfs",
-            Self::Tablespace => "data, WAL and a tablespace on three volumes",
-            Self::SharedVar => "data on a /var of its own, shared with the agent",
-            Self::Root => "everything on the root volume",
-        }
-    }
-
-    /// Whether its data mounts can be frozen without stalling the agent that has to thaw them.
-    fn freezable(self) -> bool {
-        !matches!(self, Self::SharedVar | Self::Root)
+/// For people.
+pub(super) fn title(layout: Layout) -> &'static str {
+    match layout {
+        Layout::TwoExt4 => "data and WAL on two volumes, ext4",
+        Layout::TwoXfs => "data and WAL on two volumes, xfs",
+        Layout::Tablespace => "data, WAL and a tablespace on three volumes",
+        Layout::SharedVar => "data on a /var of its own, shared with the agent",
+        Layout::AllOnRoot => "everything on the root volume",
     }
 }
 
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TwoVolumesExt4 => "two-volumes-ext4",
-            Self::TwoVolumesXfs => "two-volumes-xfs",
-            Self::Tablespace => "tablespace",
-            Self::SharedVar => "shared-var",
-            Self::Root => "root",
-        })
-    }
+/// Whether its data mounts can be frozen without stalling the agent that has to thaw them.
+fn freezable(layout: Layout) -> bool {
+    !matches!(layout, Layout::SharedVar | Layout::AllOnRoot)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +60,7 @@ pub struct Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.layout, self.method)
+        write!(f, "{}/{}", self.layout.name(), self.method)
     }
 }
 
@@ -101,7 +69,7 @@ pub fn rows(filter: &str) -> Vec<Row> {
     let all = Layout::ALL
         .into_iter()
         .flat_map(|layout| Method::ALL.map(|method| Row { layout, method }));
-    all.filter(|row| row.method != Method::Freeze || row.layout.freezable())
+    all.filter(|row| row.method != Method::Freeze || freezable(row.layout))
         .filter(|row| row.to_string().contains(filter))
         .collect()
 }
@@ -115,14 +83,14 @@ mod tests {
         let all = rows("");
         assert_eq!(all.len(), 5 * 4 - 2);
         assert_eq!(rows("freeze").len(), 3);
-        assert_eq!(rows("root/").len(), 3);
+        assert_eq!(rows("on-root/").len(), 3);
     }
 
     #[test]
     fn one_row_by_its_name() {
-        let found = rows("two-volumes-xfs/pause");
+        let found = rows("two-xfs/pause");
         let expected = Row {
-            layout: Layout::TwoVolumesXfs,
+            layout: Layout::TwoXfs,
             method: Method::Pause,
         };
         assert_eq!(found, [expected]);

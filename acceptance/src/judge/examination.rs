@@ -1,0 +1,105 @@
+//! Examines the database of a booted image, with the server's own tools run in the guest.
+
+use std::time::Duration;
+
+use lab::host::{Machine, Output};
+
+use super::{
+    Balance, Examination, Findings, Judgement,
+    findings::{BALANCE_QUERY, why_it_stopped},
+};
+use crate::{
+    Error, clock,
+    ledger::{FOUND_QUERY, Found, Ledger},
+    load::DATABASE,
+    timeline::Span,
+};
+
+/// Debian's name of the cluster.
+const UNIT: &str = "postgresql@15-main";
+const LOG: &str = "/var/log/postgresql/postgresql-15-main.log";
+
+/// Longer than [`READY`] tries.
+const START_WITHIN: Duration = Duration::from_mins(3);
+const CHECK_WITHIN: Duration = Duration::from_mins(2);
+
+/// Ends with 0 when the server accepts connections, with 1 when its unit gave up, with 2 when neither came to be.
+const READY: &str = r#"
+tries=600
+until runuser -u postgres -- psql -XqAt -d "$1" -c 'SELECT 1' >/dev/null 2>&1; do
+  systemctl is-failed --quiet "$2" && exit 1
+  tries=$((tries - 1))
+  [ "$tries" -gt 0 ] || exit 2
+  sleep 0.1
+done"#;
+
+/// Waits for the database to start by itself and checks all of it, against what clients were told of a capture
+/// that lay inside `cut`. `launched` is when the instance was asked for.
+pub async fn examine(
+    machine: &Machine,
+    launched: Duration,
+    ledger: &Ledger,
+    cut: Span,
+) -> Result<Judgement, Error> {
+    let ready = ["sh", "-c", READY, "ready", DATABASE, UNIT];
+    let ready = machine.exec(&ready, b"", START_WITHIN).await?;
+    if !ready.success() {
+        let log = machine.exec(&["cat", LOG], b"", CHECK_WITHIN).await?;
+        return Ok(Judgement::DoesNotStart(why_it_stopped(&log.stdout)));
+    }
+    let ready_after = clock::now().saturating_sub(launched);
+    Ok(Judgement::Started(Examination {
+        ready_after,
+        balance: balance(machine).await?,
+        commits: found(machine)
+            .await?
+            .map(|found| ledger.compare(&found, cut.from, cut.to)),
+        findings: findings(machine).await?,
+    }))
+}
+
+/// The result of a check, or why it could not be made: a corrupt database refuses queries too.
+type Checked<T> = Result<Result<T, String>, Error>;
+
+async fn findings(machine: &Machine) -> Checked<Findings> {
+    let amcheck = [
+        "pg_amcheck",
+        "--all",
+        "--install-missing",
+        "--heapallindexed",
+        "--parent-check",
+    ];
+    let output = as_postgres(machine, &amcheck).await?;
+    // pg_amcheck ends with 0 for nothing found, 2 for corruption, 1 for a check that could not be made.
+    Ok(match output.status.code() {
+        Some(0 | 2) => Ok(Findings::parse(&output.stdout)),
+        _ => Err(complaint(&output)),
+    })
+}
+
+async fn balance(machine: &Machine) -> Checked<Balance> {
+    query(machine, BALANCE_QUERY, Balance::parse).await
+}
+
+async fn found(machine: &Machine) -> Checked<Found> {
+    query(machine, FOUND_QUERY, Found::parse).await
+}
+
+async fn query<T>(machine: &Machine, sql: &str, parse: fn(&str) -> Option<T>) -> Checked<T> {
+    let psql = ["psql", "-XqAt", "-d", DATABASE, "-c", sql];
+    let output = as_postgres(machine, &psql).await?;
+    let parsed = parse(&output.stdout).filter(|_| output.success());
+    Ok(parsed.ok_or_else(|| complaint(&output)))
+}
+
+async fn as_postgres(machine: &Machine, argv: &[&str]) -> Result<Output, Error> {
+    let argv = [&["runuser", "-u", "postgres", "--"], argv].concat();
+    Ok(machine.exec(&argv, b"", CHECK_WITHIN).await?)
+}
+
+/// The first thing that a tool complained about.
+fn complaint(output: &Output) -> String {
+    let lines = output.stderr.lines().chain(output.stdout.lines());
+    let mut said = lines.map(str::trim).filter(|line| !line.is_empty());
+    said.next().unwrap_or("no reason given").to_owned()
+}
