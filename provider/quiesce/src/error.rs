@@ -127,9 +127,9 @@ pub enum ImageFate {
     Discarded,
     /// Could not be discarded in the time there is. The next run of the same name or instance tries again.
     Left {
-        /// What is known to be left; perhaps not all where `error` is set.
+        /// What is known to be left.
         known: Vec<Leftover>,
-        /// Why nothing better is known.
+        /// Why no more is known.
         error: Option<ImagerError>,
     },
 }
@@ -277,23 +277,23 @@ impl fmt::Display for ImageFate {
             Self::Discarded => {
                 f.write_str("The image and its snapshots are removed: nothing unproven is left.")
             }
-            Self::Left { known, error } => {
-                let known: Vec<String> = known
-                    .iter()
-                    .map(|left| format!("{} ({})", left.id, left.reason))
-                    .collect();
-                let known = if known.is_empty() {
-                    "unknown".to_owned()
-                } else {
-                    known.join(", ")
-                };
-                write!(
-                    f,
-                    "The unproven image could not be removed. Left behind: {known}."
-                )?;
+            Self::Left { known, error } if known.is_empty() => {
+                f.write_str("Whether anything of the unproven image is left is not known")?;
                 error
                     .as_ref()
-                    .map_or(Ok(()), |error| write!(f, " Last error: {error}."))
+                    .map_or(Ok(()), |error| write!(f, " ({error})"))?;
+                f.write_str(".")
+            }
+            Self::Left { known, .. } => {
+                let known = known
+                    .iter()
+                    .map(|left| format!("{} ({})", left.id, left.reason));
+                let known: Vec<String> = known.collect();
+                write!(
+                    f,
+                    "The unproven image could not be removed. Left behind: {}.",
+                    known.join(", ")
+                )
             }
         }
     }

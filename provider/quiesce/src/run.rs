@@ -129,14 +129,16 @@ impl<G: Guest, I: Imager> Run<G, I> {
         }
     }
 
-    /// Holding again helps where the service asked for time, and only after everything is undone.
+    /// Holding again helps where the service asked for time before anything was captured, and only after everything is
+    /// undone.
     fn wait_before_retry(&self, failure: &Failure) -> Option<Duration> {
         let wait = failure.cause.retry_after()?;
+        let early = matches!(failure.step, Step::Hold | Step::Capture);
         let undone = matches!(failure.database, Database::NeverHeld | Database::Released)
             && matches!(failure.image, ImageFate::None | ImageFate::Discarded);
         let in_time = Instant::now() + wait < self.recorder.started + self.plan.within;
         let allowed = failure.attempts < self.plan.attempts.as_u32();
-        (undone && in_time && allowed && !self.stop.is_cancelled()).then_some(wait)
+        (early && undone && in_time && allowed && !self.stop.is_cancelled()).then_some(wait)
     }
 }
 

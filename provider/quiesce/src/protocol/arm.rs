@@ -59,26 +59,30 @@ impl<G: Guest, I: Imager> Armed<G, I> {
         }
     }
 
-    /// Sends the hold and waits for the guest's word, as long as that word can be worth anything.
+    /// Sends the hold and waits for the guest's word, as long as that word can be worth anything: until its switch would
+    /// have let go. Nothing tells from here whether the guest still flushes or holds already; the switch counts from
+    /// the moment at which it holds.
     pub(crate) async fn hold(self) -> Result<Held<G, I>, Broken> {
         let attempt = &self.attempt;
+        let patience = attempt.patience("the guest's answer that writes are held");
         let sent = attempt.mark(Moment::HoldSent);
+        if sent >= patience.until {
+            return Err(self.untouched(patience.timed_out()));
+        }
         let start_before = self.survey.exchange.uptime_at(sent) + START_WINDOW;
         let latest_start = self.survey.exchange.latest(start_before);
         let lets_go_by = latest_start + script::FLUSH_LIMIT + attempt.plan.max_hold.as_duration();
-        let script = self.script(start_before);
         self.owe_release(lets_go_by);
+        let script = self.script(start_before);
+        let until = lets_go_by.min(patience.until);
         let answer = tokio::select! {
             biased;
-            () = attempt.stop.cancelled() => return Err(self.unanswered(Cause::Stopped)),
-            answer = timeout_at(lets_go_by, attempt.guest.run(&script, lets_go_by - sent)) => answer,
+            () = attempt.stop.cancelled() => Err(Cause::Stopped),
+            answer = timeout_at(until, attempt.guest.run(&script, until - sent)) => {
+                answer.map_or_else(|_elapsed| Err(patience.timed_out()), |answer| Ok(answer?))
+            }
         };
         let answered = attempt.mark(Moment::HoldAnswered);
-        let waited_for = "the guest's answer that writes are held";
-        let answer = answer.unwrap_or(Err(GuestError::NoAnswer {
-            reason: waited_for.to_owned(),
-            waited: answered - sent,
-        }));
         let report = self.understand(answer)?;
         let exchange = Exchange {
             sent,
@@ -120,13 +124,15 @@ impl<G: Guest, I: Imager> Armed<G, I> {
     }
 
     /// Only the guest's own report counts, and only "not sent" and "refused" mean that nothing is owed.
-    fn understand(&self, answer: Result<Reply, GuestError>) -> Result<Report<HeldReport>, Broken> {
+    fn understand(&self, answer: Result<Reply, Cause>) -> Result<Report<HeldReport>, Broken> {
         let reply = match answer {
             Ok(reply) => reply,
-            Err(error @ GuestError::NotSent { .. }) => return Err(self.untouched(error.into())),
-            Err(error) => return Err(self.unanswered(error.into())),
+            Err(cause @ Cause::Guest(GuestError::NotSent { .. })) => {
+                return Err(self.untouched(cause));
+            }
+            Err(cause) => return Err(unanswered(cause)),
         };
-        let unusable = |error: ReportError| self.unanswered(error.into());
+        let unusable = |error: ReportError| unanswered(error.into());
         let report = report::read::<HoldReport>(&reply, &self.attempt.session).map_err(unusable)?;
         let Report {
             boot_id,
@@ -140,7 +146,7 @@ impl<G: Guest, I: Imager> Armed<G, I> {
                 return Err(self.untouched(Cause::Refused { problems }));
             }
             HoldReport::Failed { problems, .. } => {
-                return Err(self.unanswered(Cause::HoldFailed { problems }));
+                return Err(unanswered(Cause::HoldFailed { problems }));
             }
         };
         let report = Report {
@@ -181,7 +187,7 @@ impl<G: Guest, I: Imager> Armed<G, I> {
             .earliest(fires)
             .max(self.survey.exchange.earliest(fires))
             .min(fires_by);
-        let release_by = fires_from - release_margin(max_hold);
+        let release_by = (fires_from - release_margin(max_hold)).min(self.attempt.deadline);
         self.owe_release(fires_by);
         let Self {
             attempt,
@@ -205,13 +211,13 @@ impl<G: Guest, I: Imager> Armed<G, I> {
         self.attempt.debts().hold = Hold::None;
         Broken::at(Step::Hold, cause)
     }
+}
 
-    /// Perhaps writes are held: the release stays owed.
-    fn unanswered(&self, cause: Cause) -> Broken {
-        Broken {
-            links: vec![Link::Held],
-            ..Broken::at(Step::Hold, cause)
-        }
+/// Perhaps writes are held: the release stays owed.
+fn unanswered(cause: Cause) -> Broken {
+    Broken {
+        links: vec![Link::Held],
+        ..Broken::at(Step::Hold, cause)
     }
 }
 

@@ -83,8 +83,10 @@ pub(crate) struct ReleaseOwed {
 /// The image, as far as the service told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Capture {
-    /// None was begun, or its beginning was refused.
+    /// None was begun.
     None,
+    /// Its beginning was refused; but the same call, delivered twice, may have succeeded before.
+    Refused,
     /// Perhaps something exists or will yet appear.
     Perhaps,
     /// The image and every one of its snapshots were seen: nothing more will appear.

@@ -165,7 +165,7 @@ impl<G: Guest, I: Imager> Watch<'_, G, I> {
             Ok(image) => self.image = Some(image),
             Err(error) if error.maybe_done => debug!(%error, "the capture may have begun"),
             Err(error) => {
-                self.attempt.debts().capture = Capture::None;
+                self.attempt.debts().capture = Capture::Refused;
                 return Err(error.into());
             }
         }

@@ -25,6 +25,9 @@ const DISCARD_LIMIT: Duration = Duration::from_mins(10);
 /// How long nothing must have appeared before a capture whose beginning is in doubt counts as discarded.
 const QUIET: Duration = Duration::from_mins(1);
 
+/// The same where the beginning was refused: what exists against all odds is listed by then.
+const LISTED: Duration = Duration::from_secs(5);
+
 /// One call takes no longer than this: it deregisters and deletes one by one.
 const CALL_LIMIT: Duration = Duration::from_mins(1);
 
@@ -64,14 +67,11 @@ fn wall_clock(instant: Instant) -> OffsetDateTime {
 }
 
 async fn discard<G: Guest, I: Imager>(attempt: &Attempt<G, I>) -> ImageFate {
-    let capture = attempt.debts().capture;
-    if capture == Capture::None {
-        return ImageFate::None;
-    }
-    let quiet = if capture == Capture::Seen {
-        Duration::ZERO
-    } else {
-        QUIET
+    let (quiet, fate) = match attempt.debts().capture {
+        Capture::None => return ImageFate::None,
+        Capture::Refused => (LISTED, ImageFate::None),
+        Capture::Perhaps => (QUIET, ImageFate::Discarded),
+        Capture::Seen => (Duration::ZERO, ImageFate::Discarded),
     };
     let until = Instant::now() + DISCARD_LIMIT;
     let mut clean_since = None;
@@ -85,7 +85,7 @@ async fn discard<G: Guest, I: Imager>(attempt: &Attempt<G, I>) -> ImageFate {
         if known.is_empty() && error.is_none() {
             if now - *clean_since.get_or_insert(now) >= quiet {
                 info!("nothing of the session is left");
-                return ImageFate::Discarded;
+                return fate;
             }
         } else {
             warn!(

@@ -1,6 +1,13 @@
-//! A guest and a service in memory, with every fault that a test can think of.
+//! A guest and a service in memory, with every fault that a test can think of, under simulated time.
 
+pub mod faults;
+pub mod guest;
+pub mod imager;
 pub mod scene;
+pub mod trial;
+
+#[cfg(test)]
+mod matrix;
 
 use crate::ports::Reply;
 

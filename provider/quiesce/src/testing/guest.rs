@@ -1,0 +1,437 @@
+//! A guest in memory that keeps the guest protocol: a lock, a dead-man's switch, writes that are held or not.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    faults::{BadAnswer, Call, Event, Fault, Faults, perform},
+    reply, scene,
+};
+use crate::{
+    ports::{Guest, GuestError, Reply, Retry, Script},
+    script::FLUSH_LIMIT,
+};
+
+/// How long things take on the guest and on the way to it.
+#[derive(Clone, Copy, Debug)]
+pub struct GuestPace {
+    pub dispatch: Duration,
+    pub answer: Duration,
+    pub flush: Duration,
+}
+
+/// One guest.
+#[derive(Clone, Debug)]
+pub struct FakeGuest {
+    pace: GuestPace,
+    faults: Faults,
+    stop: CancellationToken,
+    state: Arc<Mutex<State>>,
+}
+
+/// A time in which writes were held.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    pub session: String,
+    /// The first write was held.
+    pub began: Instant,
+    /// Every write was held.
+    pub held: Instant,
+    /// Writes went on; none while they are still held.
+    pub ended: Option<Instant>,
+    pub ended_by_switch: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    booted: Instant,
+    boots: u32,
+    unreachable_until: Instant,
+    hold: Option<Hold>,
+    /// Sessions that are over, with their release's report.
+    done: BTreeMap<String, Value>,
+    intervals: Vec<Interval>,
+}
+
+/// The lock and what is known under it.
+#[derive(Clone, Debug)]
+struct Hold {
+    session: String,
+    /// None while still flushing.
+    began: Option<Instant>,
+    fires: Instant,
+    held: Option<Value>,
+    thawed_by_hand: bool,
+}
+
+impl FakeGuest {
+    pub fn new(pace: GuestPace, faults: Faults, stop: CancellationToken) -> Self {
+        let now = Instant::now();
+        let state = State {
+            booted: now,
+            boots: 0,
+            unreachable_until: now,
+            hold: None,
+            done: BTreeMap::new(),
+            intervals: Vec::new(),
+        };
+        Self {
+            pace,
+            faults,
+            stop,
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// Every time in which writes were held, so far.
+    pub fn intervals(&self) -> Vec<Interval> {
+        self.state().intervals.clone()
+    }
+
+    /// Lets something happen to the guest now.
+    pub fn happen(&self, event: Event) {
+        let mut state = self.state();
+        match event {
+            Event::Reboot => state.reboot(),
+            Event::ThawByHand => state.thaw_by_hand(),
+            Event::AgentGone(duration) => state.unreachable_until = Instant::now() + duration,
+            _ => {}
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One delivery: none where the guest did not live to answer.
+    async fn deliver(self, script: Script) -> Option<Value> {
+        sleep(self.pace.dispatch).await;
+        let reachable_from = self.state().unreachable_until;
+        sleep_until(reachable_from).await;
+        let boot = self.state().boots;
+        let values = Values(script.text);
+        let report = match script.purpose {
+            "probe" => self.state().probe(&values),
+            "hold" => self.hold(&values).await,
+            "release" => self.state().release(&values),
+            other => panic!("no script of ours: {other}"),
+        };
+        let reachable_from = self.state().unreachable_until;
+        sleep_until(reachable_from).await;
+        sleep(self.pace.answer).await;
+        (self.state().boots == boot).then_some(report)
+    }
+
+    async fn hold(&self, values: &Values) -> Value {
+        if let Some(answer) = self.state().admit(values) {
+            return answer;
+        }
+        let session = values.text("CDB_SESSION");
+        sleep(self.pace.flush).await;
+        let max_hold = values.millis("CDB_MAX_HOLD_MS");
+        let fires = {
+            let mut state = self.state();
+            match state.begin_hold(&session, max_hold) {
+                Some(fires) => fires,
+                None => return state.report(values, "hold", &failed()),
+            }
+        };
+        let switch = self.clone();
+        let owner = session.clone();
+        tokio::spawn(async move {
+            sleep_until(fires).await;
+            switch.state().fire(&owner);
+        });
+        sleep(Duration::from_millis(20)).await;
+        self.state().finish_hold(values)
+    }
+}
+
+impl Guest for FakeGuest {
+    async fn run(&self, script: &Script, within: Duration) -> Result<Reply, GuestError> {
+        let call = match script.purpose {
+            "probe" => Call::Probe,
+            "hold" => Call::Hold,
+            _ => Call::Release,
+        };
+        let fault = self.faults.next(call);
+        let retry = match fault {
+            Some(Fault::Refused) => Some(Retry::Never),
+            Some(Fault::Throttled) => Some(Retry::After(Duration::from_secs(5))),
+            _ => None,
+        };
+        if let Some(retry) = retry {
+            return Err(GuestError::NotSent {
+                reason: "refused".to_owned(),
+                retry,
+            });
+        }
+        if let Some(Fault::Meanwhile(event)) = fault {
+            self.happen(event);
+        }
+        let work = || self.clone().deliver(script.clone());
+        let answer = tokio::time::timeout(within, perform(fault, work, &self.stop)).await;
+        match answer.ok().flatten().flatten() {
+            Some(report) => Ok(answered(&report, fault)),
+            None => Err(GuestError::NoAnswer {
+                reason: "lost".to_owned(),
+                waited: within,
+            }),
+        }
+    }
+}
+
+fn answered(report: &Value, fault: Option<Fault>) -> Reply {
+    let mut report = report.clone();
+    let Some(Fault::Answer(bad)) = fault else {
+        return reply(&report.to_string());
+    };
+    match bad {
+        BadAnswer::Empty => reply(""),
+        BadAnswer::Noise => reply("sh: 1: /usr/sbin/fsfreeze: \u{1b}[31mnot found"),
+        BadAnswer::Truncated => reply(&report.to_string()[..60]),
+        BadAnswer::ForeignSession => {
+            report["session"] = json!("0123456789abcdef0123456789abcdef");
+            reply(&report.to_string())
+        }
+        BadAnswer::OtherPhase => {
+            report["phase"] = json!("probe-later");
+            reply(&report.to_string())
+        }
+    }
+}
+
+impl State {
+    fn uptime_ms(&self, at: Instant) -> u64 {
+        1_000_000 + u64::try_from((at - self.booted).as_millis()).expect("small")
+    }
+
+    fn boot_id(&self) -> String {
+        format!("{}{}", &scene::BOOT_ID[..35], self.boots % 10)
+    }
+
+    /// The common part around `body`.
+    fn report(&self, values: &Values, phase: &str, body: &Value) -> Value {
+        let mut report = json!({
+            "report": 1, "session": values.text("CDB_SESSION"), "phase": phase, "boot_id": self.boot_id(),
+            "uptime_ms": self.uptime_ms(Instant::now()), "warnings": [], "problems": [],
+        });
+        let fields = body.as_object().expect("an object").clone();
+        report.as_object_mut().expect("an object").extend(fields);
+        report
+    }
+
+    fn probe(&self, values: &Values) -> Value {
+        let session = values.text("CDB_SESSION");
+        let uptime = self.uptime_ms(Instant::now());
+        let mut report = scene::probe_report(&session, &self.boot_id(), uptime);
+        if let Some(hold) = &self.hold {
+            report["outcome"] = json!("refused");
+            report["problems"] = json!([problem("hold_in_progress")]);
+            report["hold_in_progress"] = json!({
+                "session": hold.session, "method": "freeze", "held_for_ms": 1, "fires_in_ms": 1,
+            });
+        }
+        report
+    }
+
+    /// Takes the lock and arms the switch, or answers why not.
+    fn admit(&mut self, values: &Values) -> Option<Value> {
+        let session = values.text("CDB_SESSION");
+        let now = Instant::now();
+        let refusal = if values.text("CDB_BOOT_ID") != self.boot_id() {
+            "rebooted"
+        } else if Duration::from_millis(self.uptime_ms(now)) > values.millis("CDB_START_BEFORE_MS")
+        {
+            "too_late"
+        } else if self.done.contains_key(&session) {
+            "over_already"
+        } else if let Some(hold) = &self.hold {
+            if let (true, Some(held)) = (hold.session == session, &hold.held) {
+                return Some(self.report(values, "hold", held));
+            }
+            "hold_in_progress"
+        } else {
+            let fires = now + FLUSH_LIMIT + values.millis("CDB_MAX_HOLD_MS");
+            self.hold = Some(Hold {
+                session,
+                began: None,
+                fires,
+                held: None,
+                thawed_by_hand: false,
+            });
+            return None;
+        };
+        let body = json!({"outcome": "refused", "problems": [problem(refusal)]});
+        Some(self.report(values, "hold", &body))
+    }
+
+    /// The first write is held: from now on the switch counts. None where a release came first.
+    fn begin_hold(&mut self, session: &str, max_hold: Duration) -> Option<Instant> {
+        let now = Instant::now();
+        let hold = self.hold.as_mut().filter(|hold| hold.session == session)?;
+        hold.began = Some(now);
+        hold.fires = now + max_hold;
+        let fires = hold.fires;
+        let session = session.to_owned();
+        self.intervals.push(Interval {
+            session,
+            began: now,
+            held: now,
+            ended: None,
+            ended_by_switch: false,
+        });
+        Some(fires)
+    }
+
+    fn finish_hold(&mut self, values: &Values) -> Value {
+        let session = values.text("CDB_SESSION");
+        let now = Instant::now();
+        let Some(hold) = self.hold.as_ref().filter(|hold| hold.session == session) else {
+            return self.report(values, "hold", &failed());
+        };
+        let began = hold.began.expect("a hold that began");
+        let mounts: Vec<String> = values
+            .text("CDB_MOUNTS")
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        let held = json!({
+            "outcome": "held", "method": values.text("CDB_METHOD"), "mounts": mounts,
+            "held_at": "2026-11-22T16:00:00Z", "held_uptime_ms": self.uptime_ms(now),
+            "hold_began_uptime_ms": self.uptime_ms(began), "fires_uptime_ms": self.uptime_ms(hold.fires),
+            "recovery_points": {"postgresql": scene::RECOVERY_POINT}, "durations_ms": {"freeze": 20},
+        });
+        if let Some(interval) = self.intervals.last_mut() {
+            interval.held = now;
+        }
+        if let Some(hold) = &mut self.hold {
+            hold.held = Some(held.clone());
+        }
+        self.report(values, "hold", &held)
+    }
+
+    fn release(&mut self, values: &Values) -> Value {
+        let session = values.text("CDB_SESSION");
+        if let Some(done) = self.done.get(&session) {
+            return self.report(values, "release", done);
+        }
+        let rebooted = values.text("CDB_BOOT_ID") != self.boot_id();
+        let body = match self.hold.clone().filter(|hold| hold.session == session) {
+            None if rebooted => lapsed("rebooted"),
+            None => lapsed("never-held"),
+            Some(Hold { held: None, .. }) => lapsed("never-held"),
+            Some(Hold {
+                thawed_by_hand: true,
+                ..
+            }) => lapsed("thawed"),
+            Some(hold) => held_until_now(hold.began.expect("a hold that began")),
+        };
+        self.end(&session, false);
+        self.done.insert(session, body.clone());
+        self.report(values, "release", &body)
+    }
+
+    fn fire(&mut self, session: &str) {
+        if self
+            .hold
+            .as_ref()
+            .is_some_and(|hold| hold.session == session)
+        {
+            self.end(session, true);
+            self.done.insert(session.to_owned(), lapsed("switch-fired"));
+        }
+    }
+
+    /// Lets writes go on and gives the lock back.
+    fn end(&mut self, session: &str, by_switch: bool) {
+        if self
+            .hold
+            .as_ref()
+            .is_some_and(|hold| hold.session == session)
+        {
+            self.hold = None;
+        }
+        for interval in self
+            .intervals
+            .iter_mut()
+            .filter(|i| i.ended.is_none() && i.session == session)
+        {
+            interval.ended = Some(Instant::now());
+            interval.ended_by_switch = by_switch;
+        }
+    }
+
+    fn thaw_by_hand(&mut self) {
+        for interval in self
+            .intervals
+            .iter_mut()
+            .filter(|interval| interval.ended.is_none())
+        {
+            interval.ended = Some(Instant::now());
+        }
+        if let Some(hold) = &mut self.hold {
+            hold.thawed_by_hand = hold.began.is_some();
+        }
+    }
+
+    fn reboot(&mut self) {
+        self.thaw_by_hand();
+        self.hold = None;
+        self.done.clear();
+        self.boots += 1;
+        self.booted = Instant::now();
+        self.unreachable_until = Instant::now() + Duration::from_secs(20);
+    }
+}
+
+fn problem(code: &str) -> Value {
+    json!({"code": code, "message": format!("the guest says {code}"), "hint": ""})
+}
+
+fn failed() -> Value {
+    json!({
+        "outcome": "failed", "method": "freeze", "released": true, "durations_ms": {},
+        "problems": [problem("released_meanwhile")],
+    })
+}
+
+fn lapsed(link: &str) -> Value {
+    json!({
+        "outcome": "lapsed", "method": null, "released": true, "released_at": "2026-11-22T16:00:05Z", "hold_ms": null,
+        "broken": [{"link": link, "detail": ""}],
+    })
+}
+
+fn held_until_now(began: Instant) -> Value {
+    let hold_ms = u64::try_from(began.elapsed().as_millis()).expect("small");
+    json!({
+        "outcome": "held", "method": "freeze", "released": true, "released_at": "2026-11-22T16:00:05Z",
+        "hold_ms": hold_ms, "broken": [],
+    })
+}
+
+/// The values at the head of a script.
+struct Values(String);
+
+impl Values {
+    /// The scene's values need no quoting beyond the quotes around them.
+    fn text(&self, name: &str) -> String {
+        let start = format!("\n{name}='");
+        let rest = self.0.split_once(&start).map_or("", |(_, rest)| rest);
+        rest.split_once('\'')
+            .map_or("", |(value, _)| value)
+            .to_owned()
+    }
+
+    fn millis(&self, name: &str) -> Duration {
+        Duration::from_millis(self.text(name).parse().expect("a number"))
+    }
+}
