@@ -99,7 +99,9 @@ impl Place<'_> {
 
     fn attribute(&mut self, attribute: &Attribute) {
         let name = &attribute.name;
-        if attribute.is_computed() && !self.computed && !attribute.holds_unknown {
+        // One with a default is never unknown by itself.
+        let unknown = attribute.is_computed() && attribute.default.is_none() && !self.computed;
+        if unknown && !attribute.holds_unknown {
             self.report(
                 name,
                 "a computed attribute is unknown while planning: its type has to be Value<_>",
