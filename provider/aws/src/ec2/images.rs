@@ -7,9 +7,9 @@ use std::{
 
 use aws_sdk_ec2::{
     Client,
-    types::{BlockDeviceMapping, Image as SdkImage, Tag},
+    types::{BlockDeviceMapping, Image as SdkImage, Snapshot, Tag},
 };
-use quiesce::ports::Leftover;
+use quiesce::{ports::Leftover, session::SessionId};
 
 use super::{describe, discard, tags};
 use crate::CallError;
@@ -78,15 +78,22 @@ pub async fn existing_snapshots(
         return Ok(BTreeMap::new());
     }
     let found = describe::snapshots(ec2, describe::ids("snapshot-id", ids)).await?;
-    Ok(found
-        .into_iter()
-        .filter_map(|snapshot| {
-            Some((
-                snapshot.snapshot_id?,
-                snapshot.volume_id.unwrap_or_default(),
-            ))
-        })
-        .collect())
+    Ok(with_volumes(found))
+}
+
+/// The snapshots that bear the tag of a session, with the volume that each was taken of.
+pub async fn session_snapshots(
+    ec2: &Client,
+    session: &SessionId,
+) -> Result<BTreeMap<String, String>, CallError> {
+    let found = describe::snapshots(ec2, describe::session(session)).await?;
+    Ok(with_volumes(found))
+}
+
+fn with_volumes(snapshots: Vec<Snapshot>) -> BTreeMap<String, String> {
+    let with_volume =
+        |it: Snapshot| Some((it.snapshot_id?, it.volume_id.unwrap_or_default()));
+    snapshots.into_iter().filter_map(with_volume).collect()
 }
 
 /// Sets tags on images and snapshots; a key that exists gets the new value.
