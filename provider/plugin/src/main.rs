@@ -1,3 +1,18 @@
-//! The provider binary.
+//! The provider binary: what users write, on top of the proof and the AWS adapters.
 
-fn main() {}
+// The AWS SDK's futures nest deeply.
+#![recursion_limit = "256"]
+
+mod client;
+mod diagnose;
+mod duration;
+mod image;
+mod provider;
+mod tags;
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tfplug::serve(provider::Consistent).await
+}

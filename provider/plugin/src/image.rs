@@ -1,0 +1,80 @@
+//! `consistent_db_image`: an image of a live database server that is proven consistent, or none.
+
+mod condition;
+mod create;
+mod delete;
+mod engines;
+mod facts;
+mod model;
+mod names;
+mod plan;
+mod preflight;
+mod proof;
+mod read;
+mod update;
+
+use tfplug::{
+    AttributePath, Context, Create, Diagnostic, Diagnostics, Failure, Plan, Resource, Result,
+    Update, async_trait,
+};
+
+use self::model::ImageModel;
+use crate::{client::Client, tags};
+
+pub(crate) struct ImageResource;
+
+#[async_trait]
+impl Resource for ImageResource {
+    type Client = Client;
+    type Model = ImageModel;
+
+    const NAME: &'static str = "consistent_db_image";
+
+    async fn validate(&self, _cx: &Context<Client>, config: ImageModel) -> Result<()> {
+        let mut problems = tags::problems(&config.tags, &AttributePath::new("tags"));
+        problems.extend(config.engines.none_chosen());
+        problems.or_ok(())
+    }
+
+    async fn plan(&self, cx: &Context<Client>, plan: &mut Plan<ImageModel>) -> Result<()> {
+        plan::plan(cx, plan).await
+    }
+
+    async fn create(
+        &self,
+        cx: &Context<Client>,
+        request: Create<ImageModel>,
+    ) -> Result<ImageModel, Failure<ImageModel>> {
+        create::create(cx, request.planned).await
+    }
+
+    async fn read(&self, cx: &Context<Client>, state: ImageModel) -> Result<Option<ImageModel>> {
+        read::read(&*cx.client()?, state).await
+    }
+
+    async fn update(
+        &self,
+        cx: &Context<Client>,
+        request: Update<ImageModel>,
+    ) -> Result<ImageModel, Failure<ImageModel>> {
+        Ok(update::update(&*cx.client()?, &request.prior, request.planned).await?)
+    }
+
+    async fn delete(
+        &self,
+        cx: &Context<Client>,
+        state: ImageModel,
+    ) -> Result<(), Failure<ImageModel>> {
+        Ok(delete::delete(cx, &state).await?)
+    }
+}
+
+/// A value that every plan to apply, and every state, has.
+fn needed<'a, T>(value: &'a tfplug::Value<T>, attribute: &str) -> Result<&'a T, Diagnostics> {
+    value.known().ok_or_else(|| {
+        let detail = format!("{attribute} is not set, though it has to be by now.");
+        Diagnostic::error("Incomplete plan or state", detail)
+            .at(attribute)
+            .into()
+    })
+}

@@ -1,0 +1,128 @@
+//! Removing an image: deregistered, and every snapshot deleted; what is left keeps its place in the state.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use consistent_aws::{
+    config::Clients,
+    ec2::{Ec2Imager, images},
+};
+use quiesce::{
+    ports::{Imager, Leftover},
+    session::SessionId,
+};
+use tfplug::{Context, Diagnostic, Result};
+use tracing::info;
+
+use super::{create::LEFT_SESSION, model::ImageModel};
+use crate::{client::Client, diagnose, duration};
+
+/// `timeouts.delete`, where it is not set.
+const DELETE_TIMEOUT: Duration = Duration::from_mins(30);
+
+pub(super) async fn delete(cx: &Context<Client>, state: &ImageModel) -> Result<()> {
+    let client = cx.client()?;
+    let limit = limit(state)?;
+    let left_session: Option<String> = cx.private().get(LEFT_SESSION)?;
+    let removing = remove(&client.clients, state, left_session.as_deref());
+    let left = tokio::select! {
+        removed = tokio::time::timeout(limit, removing) => match removed {
+            Ok(left) => left?,
+            Err(_elapsed) => return Err(unfinished(&format!("timeouts.delete ({} s) is over", limit.as_secs()))),
+        },
+        () = cx.stop().cancelled() => return Err(unfinished("it was stopped")),
+    };
+    if left.is_empty() {
+        info!(
+            image = state.id.known(),
+            "the image and its snapshots are removed"
+        );
+        return Ok(());
+    }
+    Err(still_there(&left).into())
+}
+
+async fn remove(
+    clients: &Clients,
+    state: &ImageModel,
+    left_session: Option<&str>,
+) -> Result<Vec<Leftover>> {
+    let ec2 = clients
+        .ec2()
+        .await
+        .map_err(|error| diagnose::config(&error))?;
+    let session = state
+        .session()
+        .or(left_session)
+        .and_then(|id| id.parse::<SessionId>().ok());
+    match (state.id.known(), session) {
+        (Some(id), session) => {
+            let mut snapshots = state.snapshot_ids();
+            if let Some(session) = session {
+                let tagged = images::session_snapshots(ec2, &session).await;
+                snapshots.extend(state.own(tagged.map_err(|error| diagnose::call(&error))?));
+            }
+            let left = images::destroy(ec2, id, &snapshots).await;
+            left.map_err(|error| diagnose::call(&error).into())
+        }
+        // Of a create that failed, only the session is known for certain.
+        (None, Some(session)) => {
+            let instance_id = state
+                .source_instance_id
+                .known()
+                .cloned()
+                .unwrap_or_default();
+            let left = Ec2Imager::new(ec2, instance_id).discard(&session).await;
+            left.map_err(|error| {
+                Diagnostic::error(
+                    "Nothing was removed",
+                    diagnose::sentence(&error.to_string()),
+                )
+                .into()
+            })
+        }
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+impl ImageModel {
+    /// Those of the session's snapshots that were taken of our volumes. Somebody's copy may have inherited the tags; EC2
+    /// gives it another volume.
+    fn own(&self, tagged: BTreeMap<String, String>) -> impl Iterator<Item = String> {
+        let volumes = self.evidence.known().map(|evidence| &evidence.volumes);
+        let is_ours = move |volume: &String| volumes.is_none_or(|ours| ours.contains(volume));
+        tagged
+            .into_iter()
+            .filter(move |(_, volume)| is_ours(volume))
+            .map(|(snapshot, _)| snapshot)
+    }
+}
+
+fn limit(state: &ImageModel) -> Result<Duration> {
+    let limit = state.timeouts.known().and_then(|it| it.delete.known());
+    limit.map_or(Ok(DELETE_TIMEOUT), |text| {
+        duration::parse(text).map_err(|detail| {
+            Diagnostic::error("Invalid timeout", detail)
+                .at("timeouts")
+                .into()
+        })
+    })
+}
+
+fn unfinished(why: &str) -> tfplug::Diagnostics {
+    let detail = format!(
+        "Removing the image did not come to its end: {why}. It stays in the state; destroy it again."
+    );
+    Diagnostic::error("The image is not removed yet", detail).into()
+}
+
+fn still_there(left: &[Leftover]) -> Diagnostic {
+    let listed: Vec<String> = left
+        .iter()
+        .map(|it| format!("  - {}: {}", it.id, diagnose::sentence(&it.reason)))
+        .collect();
+    let detail = format!(
+        "It stays in the state; remove what stands in the way, then destroy it again.\n\n{}",
+        listed.join("\n")
+    );
+    Diagnostic::error("Not everything could be removed", detail)
+}

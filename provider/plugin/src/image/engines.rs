@@ -1,0 +1,210 @@
+//! The engines' attributes, derived from what the engines say of themselves: a new engine appears here by itself.
+
+use std::collections::BTreeMap;
+
+use quiesce::engines::{ENGINES, Engine, EngineOption, OptionError, OptionKind, Options};
+use tfplug::{
+    AttributePath, Cty, DecodeError, Diagnostic, Field, Fields, Model, Step, Value,
+    schema::{Attribute, Block, Flag, Mode},
+};
+
+/// What a configuration tells of each engine: one attribute each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Engines(BTreeMap<&'static str, Cty>);
+
+impl Model for Engines {
+    fn block() -> Block {
+        ENGINES.iter().fold(Block::new(""), |block, engine| {
+            block.attribute(attribute(engine))
+        })
+    }
+
+    fn from_fields(mut fields: Fields) -> Result<Self, DecodeError> {
+        let told = ENGINES
+            .iter()
+            .map(|engine| (engine.name, fields.take_cty(engine.name)));
+        Ok(Self(told.collect()))
+    }
+
+    fn into_fields(self) -> Fields {
+        let told = self.0.into_iter();
+        told.fold(Fields::default(), |fields, (name, cty)| {
+            fields.with_cty(name, cty)
+        })
+    }
+}
+
+impl Engines {
+    /// An error where no engine is chosen, and none can turn out to be.
+    pub(super) fn none_chosen(&self) -> Option<Diagnostic> {
+        self.0.values().all(Cty::is_null).then(|| {
+            let names: Vec<String> = ENGINES
+                .iter()
+                .map(|engine| format!("{} = {{}}", engine.name))
+                .collect();
+            let detail = format!(
+                "Say which database runs on the server, at least one: {}.",
+                names.join(", ")
+            );
+            Diagnostic::error("No database engine", detail)
+        })
+    }
+
+    /// The engines chosen, with what is told of them. An error where something is not known yet.
+    pub(super) fn chosen(&self) -> Result<Vec<Options>, Diagnostic> {
+        let chosen = ENGINES
+            .iter()
+            .filter_map(|engine| match self.0.get(engine.name) {
+                None | Some(Cty::Null) => None,
+                Some(told) => Some(options(engine, told.clone())),
+            });
+        chosen.collect()
+    }
+}
+
+fn attribute(engine: &'static Engine) -> Attribute {
+    let options = engine.options.iter();
+    let block = options.fold(Block::new(engine.docs), |block, option| {
+        block.attribute(option_attribute(engine, option))
+    });
+    Attribute::object(engine.name, block, Mode::Optional).flag(Flag::ForceReplace)
+}
+
+fn option_attribute(engine: &'static Engine, option: &'static EngineOption) -> Attribute {
+    let (name, docs) = (option.name, option.docs);
+    let judge = move |text: String| {
+        Options::new(engine)
+            .with(name, text)
+            .map(drop)
+            .map_err(|it| objection(&it))
+    };
+    match option.kind {
+        OptionKind::Port => {
+            let attribute = Attribute::new::<Value<u16>>(name, docs, Mode::Optional);
+            attribute.validate::<u16>(move |port: &u16| judge(port.to_string()))
+        }
+        OptionKind::Text | OptionKind::Path => {
+            let attribute = Attribute::new::<Value<String>>(name, docs, Mode::Optional);
+            attribute.validate::<String>(move |text: &str| judge(text.to_owned()))
+        }
+    }
+}
+
+fn objection(error: &OptionError) -> String {
+    match error {
+        OptionError::Invalid { reason, .. } => crate::diagnose::sentence(reason),
+        unknown @ OptionError::Unknown { .. } => unknown.to_string(),
+    }
+}
+
+fn options(engine: &'static Engine, told: Cty) -> Result<Options, Diagnostic> {
+    let under =
+        |error: DecodeError| Diagnostic::from(error.under(Step::Attribute(engine.name.to_owned())));
+    let Cty::Map(mut told) = told else {
+        return Err(under(DecodeError::expected("an object", &told)));
+    };
+    let mut options = Options::new(engine);
+    for option in engine.options {
+        let cty = told.remove(option.name).unwrap_or(Cty::Null);
+        let text = as_text(option.kind, cty)
+            .map_err(|it| under(it.under(Step::Attribute(option.name.to_owned()))))?;
+        if let Some(text) = text {
+            options = options.with(option.name, text).map_err(|error| {
+                let path = AttributePath::new(engine.name).attribute(option.name);
+                Diagnostic::error(format!("Invalid value for \"{path}\""), objection(&error))
+                    .at(path)
+            })?;
+        }
+    }
+    Ok(options)
+}
+
+/// An option as the engines take it: text.
+fn as_text(kind: OptionKind, cty: Cty) -> Result<Option<String>, DecodeError> {
+    match kind {
+        OptionKind::Port => Ok(Option::<u16>::decode(cty)?.map(|port| port.to_string())),
+        OptionKind::Text | OptionKind::Path => Option::<String>::decode(cty),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tfplug::{Number, schema::Shape};
+
+    use super::*;
+
+    fn told(options: &[(&str, Cty)]) -> Engines {
+        let object = options
+            .iter()
+            .map(|(name, cty)| ((*name).to_owned(), cty.clone()));
+        Engines([("postgresql", Cty::Map(object.collect()))].into())
+    }
+
+    #[test]
+    fn every_engine_is_an_attribute_and_every_option_stands_in_it() {
+        let block = Engines::block();
+        assert_eq!(block.attributes.len(), ENGINES.len());
+        for (attribute, engine) in block.attributes.iter().zip(ENGINES) {
+            assert_eq!(attribute.name, engine.name);
+            let Shape::Nested(_, inner) = &attribute.shape else {
+                panic!("{} is no object", engine.name)
+            };
+            let names: Vec<&str> = inner.attributes.iter().map(|it| it.name.as_str()).collect();
+            assert_eq!(
+                names,
+                engine.options.iter().map(|it| it.name).collect::<Vec<_>>()
+            );
+            assert!(inner.attributes.iter().all(|it| !it.description.is_empty()));
+        }
+    }
+
+    #[test]
+    fn what_is_told_becomes_options_and_the_rest_is_detected() {
+        let port = Cty::Number(Number::from(5433_i64));
+        let engines = told(&[
+            ("port", port),
+            ("os_user", Cty::Null),
+            ("data_directory", Cty::String("/pg".to_owned())),
+        ]);
+        let chosen = engines.chosen().expect("options");
+        let known: Vec<_> = chosen[0]
+            .iter()
+            .filter_map(|(option, value)| Some((option.name, value?)))
+            .collect();
+        assert_eq!(known, [("port", "5433"), ("data_directory", "/pg")]);
+        assert_eq!(engines.none_chosen(), None);
+    }
+
+    #[test]
+    fn a_value_goes_out_as_it_came_in() {
+        let engines = told(&[("port", Cty::UNKNOWN), ("service", Cty::Null)]);
+        let again = Engines::from_cty(engines.clone().into_cty()).expect("the same");
+        assert_eq!(again.0, engines.0);
+    }
+
+    #[test]
+    fn no_engine_is_an_error_and_an_unknown_one_may_be_one() {
+        let none = Engines::from_cty(Cty::Map(BTreeMap::new())).expect("nothing told");
+        assert!(
+            none.none_chosen()
+                .is_some_and(|it| it.detail.contains("postgresql = {}"))
+        );
+        assert_eq!(
+            Engines([("postgresql", Cty::UNKNOWN)].into()).none_chosen(),
+            None
+        );
+    }
+
+    #[test]
+    fn a_wrong_option_is_named() {
+        let error = told(&[("data_directory", Cty::String("pg".to_owned()))])
+            .chosen()
+            .expect_err("relative");
+        assert_eq!(error.path.to_string(), "postgresql.data_directory");
+        assert_eq!(error.detail, "Must be an absolute path.");
+        let error = told(&[("port", Cty::UNKNOWN)])
+            .chosen()
+            .expect_err("unknown");
+        assert_eq!(error.path.to_string(), "postgresql.port");
+    }
+}

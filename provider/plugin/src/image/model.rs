@@ -1,0 +1,192 @@
+//! The attributes of `consistent_db_image`: names, docs, validators and behaviour in one place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quiesce::plan::{Attempts, MaxHold};
+use tfplug::{Model, Value, validate};
+
+use super::{engines::Engines, names};
+use crate::{duration, tags::ConfiguredTags};
+
+/// An image (AMI) of a live database server that is proven consistent, or none.
+///
+/// While the image's snapshots begin, the database's writes are held on the server itself, over Systems Manager. The
+/// image is kept only if the server confirms that writes were held for the whole capture; otherwise it is removed, its
+/// snapshots are deleted, and the apply fails and says why. Writes go on after `quiesce.max_hold_seconds` at the latest,
+/// whatever happens to Terraform, the network or the agent.
+///
+/// Tags can change in place. Every other change makes a new image.
+#[derive(Clone, Debug, Model)]
+pub(crate) struct ImageModel {
+    /// The image's name, unique in its account and region: 3 to 128 letters, digits, spaces and `()[]./-'@_`.
+    #[tf(required, force_replace, validate = names::image)]
+    pub(super) name: Value<String>,
+    /// The image's description: at most 255 ASCII characters.
+    #[tf(optional, force_replace, validate = names::description)]
+    pub(super) description: Value<String>,
+    /// The EC2 instance on which the database runs. It has to be running, with an online SSM agent.
+    #[tf(required, force_replace, validate = names::instance)]
+    pub(super) source_instance_id: Value<String>,
+    #[tf(flatten)]
+    pub(super) engines: Engines,
+    /// How writes are held.
+    #[tf(optional, force_replace, default = Quiesce::default())]
+    pub(super) quiesce: Value<Quiesce>,
+    /// How the volumes are captured. `create_image` (default): one `CreateImage` call without reboot.
+    #[tf(optional, force_replace, default = "create_image", validate = validate::one_of(&["create_image"]))]
+    capture: Value<String>,
+    /// Any text under any name. A change makes a new image.
+    #[tf(optional, force_replace)]
+    triggers: Value<BTreeMap<String, Value<String>>>,
+    /// Tags of the image and its snapshots, over the provider's `default_tags`. At most 39 with those; keys that begin
+    /// with `consistent:` hold the proof and cannot be set.
+    #[tf(optional)]
+    pub(super) tags: ConfiguredTags,
+    /// How long making and removing the image may take.
+    #[tf(optional)]
+    pub(super) timeouts: Value<Timeouts>,
+    /// The image's id (`ami-...`).
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) id: Value<String>,
+    /// The image's ARN.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) arn: Value<String>,
+    /// The image's architecture, e.g. `x86_64` or `arm64`.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) architecture: Value<String>,
+    /// The root device's name, e.g. `/dev/xvda`.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) root_device_name: Value<String>,
+    /// When the image was made, by EC2's clock (RFC 3339).
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) creation_date: Value<String>,
+    /// The account that owns the image.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) owner_id: Value<String>,
+    /// The image's tags, the provider's `default_tags` included. Tags of AWS, of the proof and of `ignore_tags` are left
+    /// out.
+    #[tf(computed)]
+    pub(super) tags_all: ConfiguredTags,
+    /// `available`. Anything else is a reason to replace the image: EC2's own word (`failed`, `disabled`...),
+    /// `snapshot-missing`, or `unproven` where the tags of the proof were changed.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) state: Value<String>,
+    /// The database server's version; with several engines theirs, separated by spaces, in the order of their names.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) engine_version: Value<String>,
+    /// Where in the database's log the image stands, as recorded while writes were held: PostgreSQL's LSN. With several
+    /// engines theirs, separated by spaces, in the order of their names.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) recovery_point: Value<String>,
+    /// The image's snapshots, one for each EBS volume.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) snapshots: Value<BTreeSet<Snapshot>>,
+    /// Why the image can be trusted.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) evidence: Value<Evidence>,
+}
+
+/// How writes are held.
+#[derive(Clone, Debug, PartialEq, Model)]
+pub(crate) struct Quiesce {
+    /// `auto` (default): `freeze` where it is safe, else `pause`. `freeze`: every file system with data is frozen. `pause`:
+    /// all the server's processes are paused. `stop`: the service is stopped, and started again; the image then starts
+    /// without recovery, and clients are disconnected.
+    #[tf(optional, default = "auto", validate = validate::one_of(&["auto", "freeze", "pause", "stop"]))]
+    pub(super) method: Value<String>,
+    /// Writes go on after this many seconds at the latest, 5 to 120; a capture that takes longer fails. Default: 60.
+    #[tf(optional, default = 60, validate = validate::range(MaxHold::MIN_SECONDS..=MaxHold::MAX_SECONDS))]
+    pub(super) max_hold_seconds: Value<u64>,
+    /// How often writes may be held, 1 to 10, where EC2 asks for more time between snapshots. Default: 3.
+    #[tf(optional, default = 3, validate = validate::range(Attempts::MIN..=Attempts::MAX))]
+    pub(super) attempts: Value<u64>,
+}
+
+impl Default for Quiesce {
+    fn default() -> Self {
+        Self {
+            method: "auto".into(),
+            max_hold_seconds: Value::Known(MaxHold::default().as_duration().as_secs()),
+            attempts: Value::Known(Attempts::default().as_u32().into()),
+        }
+    }
+}
+
+/// How long things may take, as Go writes durations: `90s`, `45m`, `1h30m`.
+#[derive(Clone, Debug, Default, PartialEq, Model)]
+pub(crate) struct Timeouts {
+    /// From the first look at the server to the sealed image. What was begun is undone even if that takes longer. Default:
+    /// `60m`.
+    #[tf(optional, validate = duration::check)]
+    pub(super) create: Value<String>,
+    /// Default: `30m`.
+    #[tf(optional, validate = duration::check)]
+    pub(super) delete: Value<String>,
+}
+
+/// A snapshot of one volume.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Model)]
+#[allow(clippy::struct_field_names)]
+pub(crate) struct Snapshot {
+    /// The device under which the image attaches it, e.g. `/dev/sdf`.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) device_name: String,
+    /// The volume that it was taken of (`vol-...`).
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) volume_id: String,
+    /// The snapshot's id (`snap-...`).
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) snapshot_id: String,
+    /// The volume's size in GiB.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) size_gib: i64,
+    /// Whether it is encrypted.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) encrypted: bool,
+}
+
+/// The hold, as the server and EC2 reported it.
+#[derive(Clone, Debug, PartialEq, Model)]
+pub(crate) struct Evidence {
+    /// The id under which everything of this image is tagged (`consistent:session`).
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) session_id: String,
+    /// How writes were held: `freeze`, `pause` or `stop`.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) method: String,
+    /// Every path that the database needs.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) data_paths: Vec<String>,
+    /// Every volume of the image.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) volumes: Vec<String>,
+    /// All writes were held from here on, by the server's clock (RFC 3339).
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) frozen_at: String,
+    /// Writes went on from here on, by the server's clock (RFC 3339).
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) released_at: String,
+    /// From the first write held to the last let go, in ms, by the server's monotonic clock.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) hold_ms: u64,
+    /// How often writes were held; the last time counted.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) attempts: u32,
+    /// When the image was last proven by a restore test (RFC 3339); null where none was made.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) verified_at: Option<String>,
+    /// The checks that the restore test passed.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) checks: Vec<Check>,
+}
+
+/// A check of a restore test.
+#[derive(Clone, Debug, PartialEq, Model)]
+pub(crate) struct Check {
+    /// What was checked.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) name: String,
+    /// How long it took, in ms.
+    #[tf(computed, use_state_for_unknown)]
+    pub(super) duration_ms: u64,
+}

@@ -1,0 +1,89 @@
+//! Changing in place: tags, on the image and its snapshots. Timeouts only live in the state.
+
+use std::collections::BTreeSet;
+
+use consistent_aws::ec2::images;
+use tfplug::Result;
+use tracing::info;
+
+use super::{model::ImageModel, needed};
+use crate::{
+    client::Client,
+    diagnose,
+    tags::{self, Tags},
+};
+
+pub(super) async fn update(
+    client: &Client,
+    prior: &ImageModel,
+    planned: ImageModel,
+) -> Result<ImageModel> {
+    let id = needed(&prior.id, "id")?;
+    let before = tags::known(&prior.tags_all).unwrap_or_default();
+    let change = Change::between(&before, &tags::known(&planned.tags_all).unwrap_or_default());
+    if change != Change::default() {
+        let mut resources = prior.snapshot_ids();
+        resources.push(id.clone());
+        let ec2 = client
+            .clients
+            .ec2()
+            .await
+            .map_err(|error| diagnose::config(&error))?;
+        let set = images::set_tags(ec2, &resources, &change.set).await;
+        set.map_err(|error| diagnose::call(&error))?;
+        let removed = images::remove_tags(ec2, &resources, &change.removed).await;
+        removed.map_err(|error| diagnose::call(&error))?;
+        info!(
+            image = id,
+            set = change.set.len(),
+            removed = change.removed.len(),
+            "tags changed"
+        );
+    }
+    Ok(planned)
+}
+
+/// What leads from one set of tags to another.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Change {
+    set: Tags,
+    removed: BTreeSet<String>,
+}
+
+impl Change {
+    fn between(before: &Tags, after: &Tags) -> Self {
+        let set = after
+            .iter()
+            .filter(|(key, value)| before.get(*key) != Some(*value));
+        let removed = before.keys().filter(|key| !after.contains_key(*key));
+        Self {
+            set: set
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+            removed: removed.cloned().collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_touched() {
+        let tags = |pairs: &[(&str, &str)]| -> Tags {
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        let (before, after) = (
+            tags(&[("a", "1"), ("b", "2"), ("c", "3")]),
+            tags(&[("a", "1"), ("b", "9"), ("d", "")]),
+        );
+        let change = Change::between(&before, &after);
+        assert_eq!(change.set, tags(&[("b", "9"), ("d", "")]));
+        assert_eq!(change.removed, ["c".to_owned()].into());
+        assert_eq!(Change::between(&after, &after), Change::default());
+    }
+}

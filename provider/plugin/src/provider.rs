@@ -1,0 +1,38 @@
+//! The provider as a whole: its block, and what it offers.
+
+mod block;
+mod roles;
+mod settings;
+
+use consistent_aws::config::Clients;
+use tfplug::{Context, Provider, Registry, Result, async_trait};
+
+use self::block::ProviderBlock;
+use crate::{client::Client, image::ImageResource};
+
+/// Proven consistent images of live database servers.
+pub(crate) struct Consistent;
+
+#[async_trait]
+impl Provider for Consistent {
+    type Config = ProviderBlock;
+    type Client = Client;
+
+    const ADDRESS: &'static str = "registry.terraform.io/consistent-db/consistent";
+
+    fn register(&self, registry: &mut Registry<Client>) {
+        registry.resource(ImageResource);
+    }
+
+    async fn validate(&self, _cx: &Context<Client>, config: ProviderBlock) -> Result<()> {
+        config.problems().or_ok(())
+    }
+
+    /// Touches neither files nor network: both wait until a client is used for the first time.
+    async fn configure(&self, _cx: &Context<Client>, config: ProviderBlock) -> Result<Client> {
+        Ok(Client {
+            tags: config.tag_policy(),
+            clients: Clients::new(config.settings()?),
+        })
+    }
+}
