@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use lab::{
     agent::{self, AgentConfig},
     cloud::ControlClient,
-    host::{Host, guard, witness},
+    host::{Host, HostError, guard, witness},
 };
 use serve::Serve;
 
@@ -127,12 +127,22 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// How long a lab may take to end its machines, and then its process.
+const END_LIMIT: Duration = Duration::from_secs(60);
+
 /// A lab that runs is asked to end; what a dead one left is swept.
 async fn down(dir: PathBuf) -> Result<(), Box<dyn Error>> {
     if let Ok(mut lab) = ControlClient::connect(&dir).await {
         lab.down().await?;
     }
-    let swept = Host::sweep(&dir).await?;
-    tracing::info!(?swept, "the lab is down");
+    let swept = tokio::time::timeout(END_LIMIT, async {
+        loop {
+            match Host::sweep(&dir).await {
+                Err(HostError::InUse(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
+                swept => break swept,
+            }
+        }
+    });
+    tracing::info!(swept = ?swept.await??, "the lab is down");
     Ok(())
 }

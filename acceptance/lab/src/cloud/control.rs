@@ -118,11 +118,9 @@ impl ControlClient {
         self.ask(&Request::Configure { settings }).await
     }
 
-    /// Asks the lab to go down, and waits until it has hung up.
+    /// Asks the lab to go down.
     pub async fn down(&mut self) -> io::Result<()> {
-        self.ask(&Request::Down).await?;
-        let mut rest = String::new();
-        self.0.read_line(&mut rest).await.map(drop)
+        self.ask(&Request::Down).await.map(drop)
     }
 
     async fn ask(&mut self, request: &Request) -> io::Result<Value> {

@@ -31,7 +31,10 @@ use super::{
     settings::Settings,
     ssm::Ssm,
 };
-use crate::host::{Host, HostConfig, HostError, Layout, Machine, ServerSpec, witness::Hold};
+use crate::host::{
+    Host, HostConfig, HostError, Layout, Machine, ServerSpec,
+    witness::{EventKind, Hold},
+};
 
 /// Where a lab lives and what it listens on.
 #[derive(Clone, Debug)]
@@ -288,7 +291,11 @@ async fn witness(metal: Arc<Metal>, journal: Arc<Journal>) {
     let mut events = metal.host().witness().subscribe();
     loop {
         match events.recv().await {
-            Ok(what) => journal.record_at(what.at, Event::Witness { what }),
+            // What happens elsewhere on this machine is not the lab's.
+            Ok(what) if what.instance.is_some() || matches!(what.kind, EventKind::Lost { .. }) => {
+                journal.record_at(what.at, Event::Witness { what });
+            }
+            Ok(_) => {}
             Err(RecvError::Lagged(lost)) => {
                 tracing::error!(lost, "the journal missed events of the witness");
             }

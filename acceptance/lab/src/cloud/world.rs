@@ -45,6 +45,8 @@ pub(crate) struct Instance {
     pub(crate) id: String,
     pub(crate) image: String,
     pub(crate) state: InstanceState,
+    /// Its machine is off for a moment, on behalf of EC2: `running` all the same.
+    pub(crate) between_boots: bool,
     /// Why it stopped or ended; empty while it runs.
     pub(crate) reason: String,
     pub(crate) instance_type: String,

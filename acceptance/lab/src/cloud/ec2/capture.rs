@@ -8,11 +8,11 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::images::Request;
+use super::{images::Request, power};
 use crate::cloud::{
     Cloud,
     faults::Effect,
-    hypervisor::{HypervisorError, MachineSpec},
+    hypervisor::HypervisorError,
     ids,
     journal::Event,
     settings::{CaptureSettings, Stagger, ms},
@@ -148,7 +148,9 @@ pub(super) async fn run(cloud: Arc<Cloud>, plan: Plan) {
     }
     let begun = Instant::now();
     let outcome = if plan.reboots {
-        rebooted(&cloud, &plan).await
+        // "Shuts down the instance before creating the image, then reboots it" (API reference of CreateImage).
+        let captured = async { initiate_all(&cloud, &plan, Instant::now()).await };
+        power::off_and_on(&cloud, &plan.instance.id, captured).await
     } else {
         initiate_all(&cloud, &plan, begun).await
     };
@@ -171,33 +173,6 @@ pub(super) async fn run(cloud: Arc<Cloud>, plan: Plan) {
 async fn fail_later(cloud: Arc<Cloud>, image: String, reason: String, after: Duration) {
     sleep(after).await;
     finish(&cloud, &image, ImageState::Failed, &reason);
-}
-
-/// "Shuts down the instance before creating the image, then reboots it" (API reference of CreateImage).
-async fn rebooted(cloud: &Arc<Cloud>, plan: &Arc<Plan>) -> Result<(), HypervisorError> {
-    let settings = cloud.settings().instances;
-    let instance = &plan.instance;
-    let hypervisor = &cloud.hypervisor;
-    hypervisor
-        .shutdown(&instance.id, ms(settings.shutdown_within_ms))
-        .await?;
-    let captured = initiate_all(cloud, plan, Instant::now()).await;
-    hypervisor.boot(&machine(cloud, instance)).await?;
-    captured
-}
-
-pub(super) fn machine(cloud: &Cloud, instance: &Instance) -> MachineSpec {
-    let mut devices: Vec<(String, String)> = instance
-        .devices
-        .iter()
-        .map(|d| (d.name.clone(), d.volume.clone()))
-        .collect();
-    devices.sort_by_key(|(name, _)| *name != instance.root_device);
-    MachineSpec {
-        instance: instance.id.clone(),
-        devices,
-        agent_socket: cloud.agent_socket(&instance.id),
-    }
 }
 
 /// Takes every snapshot at its own time.

@@ -217,6 +217,7 @@ impl Request {
             id: ids::resource("i"),
             image: image.id.clone(),
             state: InstanceState::Pending,
+            between_boots: false,
             reason: String::new(),
             instance_type: self.instance_type,
             launched: now,

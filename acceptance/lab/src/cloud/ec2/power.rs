@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{capture, instances, params::Params, shapes};
+use super::{instances, params::Params, shapes};
 use crate::cloud::{
     Cloud,
     call::{Answer, Call},
     error::ApiError,
-    hypervisor::Outcome,
+    hypervisor::{MachineSpec, Outcome},
     iam::Access,
     journal::Event,
     settings::ms,
@@ -151,7 +151,7 @@ async fn dispose(cloud: &Cloud, id: &str) -> Outcome<()> {
 pub(super) async fn boot(cloud: &Arc<Cloud>, id: &str) -> Outcome<()> {
     let machine = {
         let world = cloud.world();
-        world.instances.get(id).map(|i| capture::machine(cloud, i))
+        world.instances.get(id).map(|i| machine(cloud, i))
     };
     if let Some(machine) = machine {
         cloud.hypervisor.boot(&machine).await?;
@@ -161,11 +161,46 @@ pub(super) async fn boot(cloud: &Arc<Cloud>, id: &str) -> Outcome<()> {
     Ok(())
 }
 
+fn machine(cloud: &Cloud, instance: &Instance) -> MachineSpec {
+    let mut devices: Vec<(String, String)> = instance
+        .devices
+        .iter()
+        .map(|d| (d.name.clone(), d.volume.clone()))
+        .collect();
+    devices.sort_by_key(|(name, _)| *name != instance.root_device);
+    MachineSpec {
+        instance: instance.id.clone(),
+        devices,
+        agent_socket: cloud.agent_socket(&instance.id),
+    }
+}
+
+/// Shuts an instance's machine down, does something, and powers it on again.
+pub(super) async fn off_and_on(
+    cloud: &Arc<Cloud>,
+    id: &str,
+    between: impl Future<Output = Outcome<()>>,
+) -> Outcome<()> {
+    let set = |between_boots| {
+        if let Some(instance) = cloud.world().instances.get_mut(id) {
+            instance.between_boots = between_boots;
+        }
+    };
+    let within = ms(cloud.settings().instances.shutdown_within_ms);
+    set(true);
+    cloud.hypervisor.shutdown(id, within).await?;
+    let outcome = between.await;
+    boot(cloud, id).await?;
+    set(false);
+    outcome
+}
+
 /// A guest that powers off by itself stops its instance, or terminates it where it was launched so.
 async fn watch(cloud: Arc<Cloud>, id: String) {
     cloud.hypervisor.ended(&id).await;
     let instance = cloud.world().instances.get(&id).cloned();
-    let Some(instance) = instance.filter(|i| i.state == InstanceState::Running) else {
+    let Some(instance) = instance.filter(|i| i.state == InstanceState::Running && !i.between_boots)
+    else {
         return;
     };
     let reason = "Client.InstanceInitiatedShutdown: Instance initiated shutdown";
