@@ -109,3 +109,7 @@ impl Imager for Ec2Imager {
 pub(crate) fn instant(time: &DateTime) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(time.as_nanos()).ok()
 }
+
+#[cfg(test)]
+#[path = "ec2/tests.rs"]
+mod tests;

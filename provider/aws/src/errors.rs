@@ -90,7 +90,8 @@ const TRANSIENT: Duration = Duration::from_secs(1);
 fn answered(action: &'static str, meta: &ErrorMetadata, status: u16) -> CallError {
     let code = meta.code().unwrap_or_default();
     let said = meta.message().unwrap_or_default();
-    let server_fault = status >= 500;
+    // Not the request's fault: a server error, or a success that cannot be read.
+    let unclear = !(400..500).contains(&status);
     CallError {
         action,
         code: code.to_owned(),
@@ -99,11 +100,11 @@ fn answered(action: &'static str, meta: &ErrorMetadata, status: u16) -> CallErro
             "SnapshotCreationPerVolumeRateExceeded" => Retry::After(SNAPSHOT_SPACING),
             "ConcurrentSnapshotLimitExceeded" => Retry::After(PENDING_SNAPSHOTS),
             _ if is_throttle(code) => Retry::After(THROTTLED),
-            _ if server_fault => Retry::After(TRANSIENT),
+            _ if unclear => Retry::After(TRANSIENT),
             _ => Retry::Never,
         },
         // A throttled call was turned away at the door, whatever its status.
-        maybe_done: server_fault && !is_throttle(code),
+        maybe_done: unclear && !is_throttle(code),
     }
 }
 

@@ -36,16 +36,27 @@ pub(super) async fn session(
 
     let mut left = Vec::new();
     for id in &images {
-        left.extend(deregister(ec2, id).await.err());
+        left.extend(
+            deregister(ec2, id)
+                .await
+                .err()
+                .map(|why| leftover(id, &why)),
+        );
     }
     if let Some(unseen) = begun
         .map(|id| id.0.as_str())
         .filter(|id| !images.contains(id))
     {
-        left.extend(deregister_unseen(ec2, unseen).await.err());
+        let outcome = deregister_unseen(ec2, unseen).await;
+        left.extend(outcome.err().map(|why| leftover(unseen, &why)));
     }
     for id in ours.filter_map(Snapshot::snapshot_id) {
-        left.extend(delete_snapshot(ec2, id).await.err());
+        left.extend(
+            delete_snapshot(ec2, id)
+                .await
+                .err()
+                .map(|why| leftover(id, &why)),
+        );
     }
     left.extend(latecomers(ec2, session, &found).await?);
     Ok(left)
@@ -63,41 +74,39 @@ fn is_proven(image: &Image) -> bool {
 }
 
 /// Gone already is gone.
-pub(super) async fn deregister(ec2: &Client, id: &str) -> Result<(), Leftover> {
+pub(super) async fn deregister(ec2: &Client, id: &str) -> Result<(), CallError> {
     let done = ec2.deregister_image().image_id(id).send().await;
     done.map(drop)
-        .or_else(|error| unless_gone(id, &CallError::of(DEREGISTER, &error)))
+        .or_else(|error| unless_gone(CallError::of(DEREGISTER, &error)))
 }
 
 /// An image whose id `CreateImage` gave, but that no list shows: what EC2 does not find may still appear.
-async fn deregister_unseen(ec2: &Client, id: &str) -> Result<(), Leftover> {
+async fn deregister_unseen(ec2: &Client, id: &str) -> Result<(), CallError> {
     let Err(error) = ec2.deregister_image().image_id(id).send().await else {
         return Ok(());
     };
     match CallError::of(DEREGISTER, &error) {
         gone if gone.code == "InvalidAMIID.Unavailable" => Ok(()),
-        error => Err(Leftover {
-            id: id.to_owned(),
-            reason: error.to_string(),
-        }),
+        error => Err(error),
     }
 }
 
-/// Gone already is gone; in use (by an image that is still registered), locked or protected is left.
-pub(super) async fn delete_snapshot(ec2: &Client, id: &str) -> Result<(), Leftover> {
+/// Gone already is gone; in use (by an image that is still registered), locked or protected is an error.
+pub(super) async fn delete_snapshot(ec2: &Client, id: &str) -> Result<(), CallError> {
     let done = ec2.delete_snapshot().snapshot_id(id).send().await;
     done.map(drop)
-        .or_else(|error| unless_gone(id, &CallError::of("ec2:DeleteSnapshot", &error)))
+        .or_else(|error| unless_gone(CallError::of("ec2:DeleteSnapshot", &error)))
 }
 
-fn unless_gone(id: &str, error: &CallError) -> Result<(), Leftover> {
-    if error.is_gone() {
-        return Ok(());
-    }
-    Err(Leftover {
+fn unless_gone(error: CallError) -> Result<(), CallError> {
+    if error.is_gone() { Ok(()) } else { Err(error) }
+}
+
+pub(super) fn leftover(id: &str, why: &CallError) -> Leftover {
+    Leftover {
         id: id.to_owned(),
-        reason: error.to_string(),
-    })
+        reason: why.to_string(),
+    }
 }
 
 /// Snapshots that a `CreateImage` under way started while the others were being removed.

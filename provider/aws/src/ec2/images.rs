@@ -91,8 +91,7 @@ pub async fn session_snapshots(
 }
 
 fn with_volumes(snapshots: Vec<Snapshot>) -> BTreeMap<String, String> {
-    let with_volume =
-        |it: Snapshot| Some((it.snapshot_id?, it.volume_id.unwrap_or_default()));
+    let with_volume = |it: Snapshot| Some((it.snapshot_id?, it.volume_id.unwrap_or_default()));
     snapshots.into_iter().filter_map(with_volume).collect()
 }
 
@@ -151,40 +150,40 @@ pub async fn destroy(
 ) -> Result<Vec<Leftover>, CallError> {
     let mapped = find(ec2, id)
         .await?
-        .map(|image| image.snapshots)
-        .unwrap_or_default();
+        .map_or_else(Vec::new, |image| image.snapshots);
     let mapped = mapped.into_iter().map(|it| it.snapshot_id);
-    let mut snapshots: BTreeSet<String> = mapped.chain(recorded.iter().cloned()).collect();
-    if let Err(left) = discard::deregister(ec2, id).await {
+    let snapshots: BTreeSet<String> = mapped.chain(recorded.iter().cloned()).collect();
+    if let Err(why) = discard::deregister(ec2, id).await {
         let reason = format!("its image {id} is still registered");
         let kept = snapshots.into_iter().map(|id| Leftover {
             id,
             reason: reason.clone(),
         });
-        return Ok(std::iter::once(left).chain(kept).collect());
+        return Ok(std::iter::once(discard::leftover(id, &why))
+            .chain(kept)
+            .collect());
     }
-    let mut left = Vec::new();
-    for round in 0..ROUNDS {
-        if round > 0 {
-            tokio::time::sleep(BETWEEN_ROUNDS).await;
-        }
-        left = delete(ec2, &snapshots).await;
-        // Only this passes by itself.
-        let in_use = left
-            .iter()
-            .any(|it| it.reason.contains("InvalidSnapshot.InUse"));
-        if !in_use {
-            break;
-        }
-        snapshots = left.iter().map(|it| it.id.clone()).collect();
-    }
-    Ok(left)
+    Ok(delete_snapshots(ec2, snapshots).await)
 }
 
-async fn delete(ec2: &Client, snapshots: &BTreeSet<String>) -> Vec<Leftover> {
+async fn delete_snapshots(ec2: &Client, ids: BTreeSet<String>) -> Vec<Leftover> {
     let mut left = Vec::new();
-    for id in snapshots {
-        left.extend(discard::delete_snapshot(ec2, id).await.err());
+    let mut in_use = ids;
+    for round in 1..=ROUNDS {
+        for id in std::mem::take(&mut in_use) {
+            match discard::delete_snapshot(ec2, &id).await {
+                Ok(()) => {}
+                // Passes by itself once EC2 has noticed everywhere that the image is gone.
+                Err(why) if why.code == "InvalidSnapshot.InUse" && round < ROUNDS => {
+                    in_use.insert(id);
+                }
+                Err(why) => left.push(discard::leftover(&id, &why)),
+            }
+        }
+        if in_use.is_empty() {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_ROUNDS).await;
     }
     left
 }
