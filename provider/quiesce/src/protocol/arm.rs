@@ -19,7 +19,7 @@ use crate::{
     evidence::Moment,
     method::Method,
     ports::{Guest, GuestError, Imager, Reply, Script},
-    report::{self, HeldReport, HoldReport, MountPoint, Report, ReportError},
+    report::{self, HeldReport, HoldReport, MountPoint, Problem, Report, ReportError},
     script,
     survey::Survey,
 };
@@ -120,10 +120,11 @@ impl<G: Guest, I: Imager> Armed<G, I> {
             script: self.release.clone(),
             patience: RELEASE_PATIENCE + extra,
             lets_go_by: lets_go_by + SWITCH_SLACK + extra,
+            refused: false,
         });
     }
 
-    /// Only the guest's own report counts, and only "not sent" and "refused" mean that nothing is owed.
+    /// Only the guest's own report counts, and only "not sent" means that nothing is owed.
     fn understand(&self, answer: Result<Reply, Cause>) -> Result<Report<HeldReport>, Broken> {
         let reply = match answer {
             Ok(reply) => reply,
@@ -142,9 +143,7 @@ impl<G: Guest, I: Imager> Armed<G, I> {
         } = report;
         let held = match body {
             HoldReport::Held(held) => held,
-            HoldReport::Refused { problems } => {
-                return Err(self.untouched(Cause::Refused { problems }));
-            }
+            HoldReport::Refused { problems } => return Err(self.refused(problems)),
             HoldReport::Failed { problems, .. } => {
                 return Err(unanswered(Cause::HoldFailed { problems }));
             }
@@ -205,6 +204,15 @@ impl<G: Guest, I: Imager> Armed<G, I> {
                 release_by,
             },
         )
+    }
+
+    /// Nothing was touched by the delivery that answered. The agent may have delivered the hold twice (FACTS.md part B, 2),
+    /// so a release is still sent.
+    fn refused(&self, problems: Vec<Problem>) -> Broken {
+        if let Hold::Owed(owed) = &mut self.attempt.debts().hold {
+            owed.refused = true;
+        }
+        Broken::at(Step::Hold, Cause::Refused { problems })
     }
 
     fn untouched(&self, cause: Cause) -> Broken {

@@ -62,7 +62,7 @@ pub(crate) struct Debts {
 /// The hold, as far as the guest told.
 #[derive(Clone, Debug)]
 pub(crate) enum Hold {
-    /// None was sent, or the guest refused it untouched.
+    /// None was sent, or the guest says that there was none.
     None,
     /// Perhaps writes are held: the guest has not said that everything is let go.
     Owed(ReleaseOwed),
@@ -78,6 +78,8 @@ pub(crate) struct ReleaseOwed {
     pub(crate) patience: Duration,
     /// The guest's switch has let go by then, whatever happens.
     pub(crate) lets_go_by: Instant,
+    /// The guest refused to hold. It may have been asked twice, though, and have refused only once.
+    pub(crate) refused: bool,
 }
 
 /// The image, as far as the service told.

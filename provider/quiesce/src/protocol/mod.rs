@@ -19,3 +19,6 @@ pub(crate) mod release;
 pub(crate) mod seal;
 pub(crate) mod settle;
 pub(crate) mod undo;
+
+#[cfg(test)]
+mod tests;

@@ -147,7 +147,12 @@ pub(crate) async fn let_go<G: Guest, I: Imager>(
         let cause = match ask(attempt, &owed).await {
             Ok(report) => {
                 let answered = attempt.mark(Moment::ReleaseAnswered);
-                attempt.debts().hold = Hold::Released;
+                let never_held = report.body.never_held(owed.refused);
+                attempt.debts().hold = if never_held {
+                    Hold::None
+                } else {
+                    Hold::Released
+                };
                 info!(ms = millis(sent, answered), "released");
                 return Ok(report);
             }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{
     Body,
-    value::{millis, non_empty},
+    value::{millis, non_empty, optional_millis},
 };
 use crate::{method::Method, report::MountPoint, text::Text};
 
@@ -58,9 +58,9 @@ pub enum ProbeOutcome {
 pub struct HoldInProgress {
     pub session: Text,
     pub method: Text,
-    #[serde(rename = "held_for_ms", with = "millis")]
+    #[serde(rename = "held_for_ms", deserialize_with = "millis")]
     pub held_for: Duration,
-    #[serde(rename = "fires_in_ms", with = "millis")]
+    #[serde(rename = "fires_in_ms", deserialize_with = "millis")]
     pub fires_in: Duration,
 }
 
@@ -145,13 +145,13 @@ pub struct HeldReport {
     #[serde(with = "time::serde::rfc3339")]
     pub held_at: OffsetDateTime,
     /// All writes held since.
-    #[serde(rename = "held_uptime_ms", with = "millis")]
+    #[serde(rename = "held_uptime_ms", deserialize_with = "millis")]
     pub held: Duration,
     /// The first write could be held since.
-    #[serde(rename = "hold_began_uptime_ms", with = "millis")]
+    #[serde(rename = "hold_began_uptime_ms", deserialize_with = "millis")]
     pub began: Duration,
     /// The switch lets go at.
-    #[serde(rename = "fires_uptime_ms", with = "millis")]
+    #[serde(rename = "fires_uptime_ms", deserialize_with = "millis")]
     pub fires: Duration,
     /// Engine to LSN, GTID or the like.
     #[serde(default)]
@@ -172,7 +172,7 @@ pub enum ReleaseReport {
         #[serde(with = "time::serde::rfc3339")]
         released_at: OffsetDateTime,
         /// First write held to last write let go.
-        #[serde(rename = "hold_ms", with = "millis")]
+        #[serde(rename = "hold_ms", deserialize_with = "millis")]
         hold: Duration,
         #[serde(default)]
         broken: Vec<BrokenLink>,
@@ -180,6 +180,9 @@ pub enum ReleaseReport {
     /// Not unbroken, or never held.
     Lapsed {
         released: bool,
+        /// None where nothing was held, or nobody can know any more.
+        #[serde(rename = "hold_ms", default, deserialize_with = "optional_millis")]
+        hold: Option<Duration>,
         #[serde(default)]
         broken: Vec<BrokenLink>,
     },
@@ -199,6 +202,16 @@ impl ReleaseReport {
     pub fn released(&self) -> bool {
         match self {
             Self::Held { released, .. } | Self::Lapsed { released, .. } => *released,
+        }
+    }
+
+    /// The guest says that it never held writes for this session, or it measured no hold after it had refused one.
+    pub(crate) fn never_held(&self, refused: bool) -> bool {
+        match self {
+            Self::Lapsed {
+                hold: None, broken, ..
+            } => refused || broken.iter().any(|broken| &*broken.link == "never-held"),
+            _ => false,
         }
     }
 }

@@ -71,7 +71,7 @@ struct Envelope {
     session: Text,
     phase: Text,
     boot_id: BootId,
-    #[serde(rename = "uptime_ms", with = "value::millis")]
+    #[serde(rename = "uptime_ms", deserialize_with = "value::millis")]
     uptime: std::time::Duration,
     #[serde(default)]
     warnings: Vec<Text>,

@@ -1,6 +1,6 @@
 //! Values that go back to the guest exactly as it said them, hence are validated instead of cleaned.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -74,22 +74,32 @@ impl fmt::Display for MountPoint {
 }
 
 /// Milliseconds, below a hundred years so that no sum with an instant can overflow.
-pub(super) mod millis {
-    use std::time::Duration;
+#[derive(Deserialize)]
+#[serde(try_from = "u64")]
+struct Millis(Duration);
 
-    use serde::{Deserialize, Deserializer, de::Error};
+impl TryFrom<u64> for Millis {
+    type Error = &'static str;
 
-    const CENTURY_MS: u64 = 100 * 366 * 24 * 3_600 * 1_000;
-
-    pub(in crate::report) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Duration, D::Error> {
-        let ms = u64::deserialize(deserializer)?;
+    fn try_from(ms: u64) -> Result<Self, Self::Error> {
+        const CENTURY_MS: u64 = 100 * 366 * 24 * 3_600 * 1_000;
         if ms > CENTURY_MS {
-            return Err(D::Error::custom("more than a century"));
+            Err("more than a century")
+        } else {
+            Ok(Self(Duration::from_millis(ms)))
         }
-        Ok(Duration::from_millis(ms))
     }
+}
+
+pub(super) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Millis::deserialize(deserializer).map(|Millis(duration)| duration)
+}
+
+pub(super) fn optional_millis<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    let millis = Option::<Millis>::deserialize(deserializer)?;
+    Ok(millis.map(|Millis(duration)| duration))
 }
 
 /// Absent, null and empty all mean "none": a shell has no null.

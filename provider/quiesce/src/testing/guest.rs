@@ -130,6 +130,12 @@ impl FakeGuest {
     }
 
     async fn hold(&self, values: &Values) -> Value {
+        if let Some(refusal) = self.state().refuse_at_once(values) {
+            return refusal;
+        }
+        while self.state().twin_at_work(&values.text("CDB_SESSION")) {
+            sleep(Duration::from_millis(20)).await;
+        }
         if let Some(answer) = self.state().admit(values) {
             return answer;
         }
@@ -242,35 +248,58 @@ impl State {
         report
     }
 
+    /// Another delivery of the same hold is still bringing it about: its answer will be this one's too.
+    fn twin_at_work(&self, session: &str) -> bool {
+        self.hold
+            .as_ref()
+            .is_some_and(|hold| hold.session == session && hold.held.is_none())
+    }
+
+    /// Another boot, or too late; even where a twin holds writes already.
+    fn refuse_at_once(&self, values: &Values) -> Option<Value> {
+        let uptime = Duration::from_millis(self.uptime_ms(Instant::now()));
+        if values.text("CDB_BOOT_ID") != self.boot_id() {
+            Some(self.refusal(values, "rebooted"))
+        } else if uptime > values.millis("CDB_START_BEFORE_MS") {
+            Some(self.refusal(values, "too_late"))
+        } else {
+            None
+        }
+    }
+
     /// Takes the lock and arms the switch, or answers why not.
     fn admit(&mut self, values: &Values) -> Option<Value> {
         let session = values.text("CDB_SESSION");
-        let now = Instant::now();
-        let refusal = if values.text("CDB_BOOT_ID") != self.boot_id() {
-            "rebooted"
-        } else if Duration::from_millis(self.uptime_ms(now)) > values.millis("CDB_START_BEFORE_MS")
-        {
-            "too_late"
-        } else if self.done.contains_key(&session) {
-            "over_already"
-        } else if let Some(hold) = &self.hold {
-            if let (true, Some(held)) = (hold.session == session, &hold.held) {
-                return Some(self.report(values, "hold", held));
+        if self.done.contains_key(&session) {
+            return Some(self.refusal(values, "over_already"));
+        }
+        match &self.hold {
+            Some(Hold {
+                session: owner,
+                held: Some(held),
+                ..
+            }) if *owner == session => Some(self.report(values, "hold", held)),
+            Some(_) => Some(self.refusal(values, "hold_in_progress")),
+            None => {
+                let fires = Instant::now() + FLUSH_LIMIT + values.millis("CDB_MAX_HOLD_MS");
+                self.hold = Some(Hold {
+                    session,
+                    began: None,
+                    fires,
+                    held: None,
+                    thawed_by_hand: false,
+                });
+                None
             }
-            "hold_in_progress"
-        } else {
-            let fires = now + FLUSH_LIMIT + values.millis("CDB_MAX_HOLD_MS");
-            self.hold = Some(Hold {
-                session,
-                began: None,
-                fires,
-                held: None,
-                thawed_by_hand: false,
-            });
-            return None;
-        };
-        let body = json!({"outcome": "refused", "problems": [problem(refusal)]});
-        Some(self.report(values, "hold", &body))
+        }
+    }
+
+    fn refusal(&self, values: &Values, code: &str) -> Value {
+        self.report(
+            values,
+            "hold",
+            &json!({"outcome": "refused", "problems": [problem(code)]}),
+        )
     }
 
     /// The first write is held: from now on the switch counts. None where a release came first.
@@ -327,7 +356,8 @@ impl State {
         let body = match self.hold.clone().filter(|hold| hold.session == session) {
             None if rebooted => lapsed("rebooted"),
             None => lapsed("never-held"),
-            Some(Hold { held: None, .. }) => lapsed("never-held"),
+            Some(Hold { began: None, .. }) => lapsed("never-held"),
+            Some(Hold { held: None, .. }) => lapsed("unfinished"),
             Some(Hold {
                 thawed_by_hand: true,
                 ..

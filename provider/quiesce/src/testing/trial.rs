@@ -230,20 +230,8 @@ impl Trial {
         match self.outcome.as_ref().err().map(|failure| &failure.database) {
             Some(Database::LetsGoBy(_)) => Ok(()),
             _ if open => Err("writes are still held as the run returns".to_owned()),
-            Some(Database::NeverHeld) if self.of_last_session().is_some() => {
-                Err("said never held".to_owned())
-            }
             _ => Ok(()),
         }
-    }
-
-    fn of_last_session(&self) -> Option<Interval> {
-        let session = self.outcome.as_ref().err()?.session.to_string();
-        self.world
-            .guest
-            .intervals()
-            .into_iter()
-            .find(|interval| interval.session == session)
     }
 
     /// An image that is called proven is whole, and each of its instants lies in one unbroken hold.
@@ -304,6 +292,16 @@ impl Trial {
     /// Without a proof nothing is left, or the failure says what, and the next run removes it.
     async fn judge_failure(&self, failure: &Failure, strictly: bool) -> Result<(), String> {
         self.judge_promised_time(failure)?;
+        let session = failure.session.to_string();
+        let held = self
+            .world
+            .guest
+            .intervals()
+            .iter()
+            .any(|interval| interval.session == session);
+        if held && failure.database == Database::NeverHeld {
+            return Err("writes were held, and the run said never".to_owned());
+        }
         let until = if strictly {
             Instant::now()
         } else {
