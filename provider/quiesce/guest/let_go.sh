@@ -5,6 +5,7 @@
 
 # How long somebody may take to get out of the way before it is reported that something is still held, in ms.
 LET_GO_LIMIT=8000
+UNHELD=""
 
 # Lets go all that the hold in directory $1 holds or may yet hold. Succeeds once nothing is held -> LET_GO_AT (uptime of the last
 # thaw); what was found not to be held -> UNHELD ("link detail", one a line).
@@ -23,9 +24,11 @@ let_go() {
     LET_GO_AT=$NOW
 }
 
-# Ends a hold that is still being brought about, so that nothing new is held behind our back. One that has answered does nothing more.
+# Ends a hold that is still being brought about, so that nothing new is held behind our back. One that has answered, or is letting go itself,
+# does nothing more.
 stop_owner() {
     local pid
+    ! first_line "$1/claim/by" || [ "$LINE" != hold ] || return 0
     [ ! -e "$1/answer" ] && alive_in "$1/owner" || return 0
     pid=${LINE%% *}
     [ "$pid" != $$ ] || return 0

@@ -161,6 +161,8 @@ warn() {
     WARNINGS="$WARNINGS${WARNINGS:+,}$JSON"
 }
 
+SAID=""
+
 # At most 300 characters of a tool's own words, on one line -> SAID.
 said() {
     SAID=$(printf '%s' "$1" | tr '\n\t' '  ' | cut -c 1-300)

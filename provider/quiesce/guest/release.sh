@@ -9,7 +9,7 @@ release() {
     boot_id
     [ "$BOOT_ID" = "$CDB_BOOT_ID" ] || broken boot "The guest has booted since it was probed."
     adopt
-    if [ -e "$OWN/report" ] || twin_answers; then
+    if ! mkdir "$OWN/releasing" 2>/dev/null && twin_answers; then
         cat "$OWN/report"
         return
     fi
@@ -24,9 +24,11 @@ release() {
     fi
 }
 
-# Another delivery of this release may be at work: its answer is ours.
+# Another delivery of this release came first: its answer is ours, unless it died.
 twin_answers() {
-    alive_in "$OWN/releaser" && await 60000 10 twin_is_done && [ -e "$OWN/report" ]
+    await 1000 5 test -e "$OWN/releaser"
+    await 60000 5 twin_is_done
+    [ -e "$OWN/report" ]
 }
 
 twin_is_done() {

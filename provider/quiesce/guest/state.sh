@@ -3,6 +3,7 @@
 #
 #   $STATE/sessions/<session>/   one directory per session, made by whoever comes first, hold or release
 #     owner, releaser            "pid start" of the script at work
+#     releasing/                 made (atomically) by the first delivery of the release
 #     method, mounts, limits     what the hold is: "freeze"; "device mount-point" a line; "armed-at flush-limit max-hold" in ms
 #     began                      uptime right before the first write could be held
 #     worker.<n>                 "pid start" of a process that may still bring about a hold (fsfreeze in D state)

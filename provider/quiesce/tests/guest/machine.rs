@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     fs,
     io::Write,
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
 };
@@ -137,7 +138,7 @@ impl Guest {
             .expect("nsenter runs")
     }
 
-    /// Runs a rendered script as the SSM agent does, from a file in a session of its own, and checks its report.
+    /// Runs a rendered script as the SSM agent does, from a file, and checks its report.
     pub(crate) fn report(&self, script: &str) -> Value {
         let output = self.start(script).wait_with_output().expect("it ends");
         let stdout = String::from_utf8_lossy(&output.stdout);
@@ -147,11 +148,12 @@ impl Guest {
         checked_report(&stdout)
     }
 
-    /// Starts a rendered script without waiting for it.
+    /// Starts a rendered script without waiting for it, as the leader of a process group, as the agent does.
     pub(crate) fn start(&self, script: &str) -> Child {
         let file = self.script_file(script);
-        self.command("/usr/bin/setsid")
-            .args(["--wait", "/bin/sh", "-c", &file])
+        self.command("/bin/sh")
+            .args(["-c", &file])
+            .process_group(0)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -222,8 +224,9 @@ impl Guest {
 
     /// How many switches run.
     pub(crate) fn switches(&self) -> usize {
-        let list = self.sh("grep -la switch.sh /proc/[0-9]*/cmdline || :");
-        list.lines().filter(|line| !line.contains("/self/")).count()
+        // The brackets keep the search from finding itself.
+        let list = self.sh("grep -la '[s]witch\\.sh' /proc/[0-9]*/cmdline || :");
+        list.lines().count()
     }
 
     fn thaw(&self) {

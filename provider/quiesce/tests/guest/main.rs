@@ -3,6 +3,9 @@
 //! Needs root. `GUEST_FLAVOUR=busybox` (or `bash`) runs the same tests on another flavour of guest.
 
 mod cluster;
+mod hold;
+mod kill;
 mod machine;
+mod observer;
 mod probe;
 mod session;

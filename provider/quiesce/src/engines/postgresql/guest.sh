@@ -419,7 +419,7 @@ ARGUMENTS
 # recovery; its place has not changed since 8.x.
 postgresql_is_down() {
     local state
-    [ ! -e "$PG_DATA/postmaster.pid" ] && ! process "$PG_PID" || return 1
+    [ ! -e "$PG_DATA/postmaster.pid" ] && ended "$PG_PID" || return 1
     state=$(od -An -t u4 -j 16 -N 4 "$PG_DATA/global/pg_control" | tr -d ' ')
     [ "$state" = 1 ] || [ "$state" = 2 ]
 }

@@ -1,0 +1,152 @@
+//! SIGKILL at every step: SSM's cancel and time-out kill the script's whole process group, and no trap runs. Whatever was held must be let
+//! go by the switch, soon where the script died early, by its deadline at the latest.
+
+use std::{collections::BTreeSet, process::Output, time::Duration};
+
+use quiesce::method::Method;
+
+use crate::{
+    cluster::{Cluster, Layout},
+    machine::Guest,
+    session::Session,
+};
+
+/// How many steps of one script a sweep kills at, spread evenly over all that it runs.
+const KILLS: usize = 18;
+
+/// Bash runs this before every command, in functions and subshells too: notes the line, and dies at the one asked for.
+fn dying_at(script: &str, line: u32) -> String {
+    format!("set -o functrace\ntrap '[ $LINENO != {line} ] || kill -KILL 0' DEBUG\n{script}")
+}
+
+/// Prints the number of every line that is run to /run/lines.
+fn tracing(script: &str) -> String {
+    format!("set -o functrace\ntrap 'echo $LINENO >>/run/lines' DEBUG\n{script}")
+}
+
+struct Victim {
+    guest: Guest,
+    data: String,
+}
+
+impl Victim {
+    fn new() -> Self {
+        let guest = Guest::new();
+        let data = guest.volume("data", "ext4", 200, "0aaa");
+        Self { guest, data }
+    }
+
+    fn cluster(&self) -> Cluster<'_> {
+        Cluster::start(&self.guest, &Layout::on(&self.data))
+    }
+
+    fn session(&self, method: Method) -> Session<'_> {
+        Session::new(&self.guest, method, &[&self.data]).lasting(Duration::from_secs(30))
+    }
+
+    /// Runs a script under bash as the leader of its process group.
+    fn run(&self, script: &str) -> Output {
+        let file = self.guest.script_file(script);
+        let script = format!("exec setsid --wait bash --posix {file}");
+        self.guest.try_sh(&script)
+    }
+
+    /// Every line that `script` runs, in order of line number.
+    fn lines(&self, script: &str) -> Vec<u32> {
+        self.guest.sh("rm -f /run/lines");
+        self.run(&tracing(script));
+        let lines = self.guest.sh("cat /run/lines");
+        let lines: BTreeSet<_> = lines
+            .lines()
+            .map(|l| l.parse().expect("a number"))
+            .collect();
+        lines.into_iter().collect()
+    }
+
+    /// Nothing is held, and nobody is left who would let go, after at most `seconds`.
+    fn assert_recovers(&self, cluster: &Cluster<'_>, line: u32) {
+        let idle = "[ -z \"$(grep -la '[s]witch\\.sh' /proc/[0-9]*/cmdline)\" ]";
+        self.guest.sh(&format!("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do {idle} && exit; sleep 0.1; done; {idle}"));
+        assert!(self.guest.writes_go_on(), "line {line}: a volume is frozen");
+        assert_eq!(cluster.sql("SELECT 1"), "1", "line {line}");
+    }
+}
+
+fn spread(lines: &[u32]) -> impl Iterator<Item = u32> + '_ {
+    let step = lines.len().div_ceil(KILLS).max(1);
+    lines.iter().copied().step_by(step)
+}
+
+fn hold_killed_at_every_step(method: Method) {
+    let victim = Victim::new();
+    let cluster = victim.cluster();
+    let session = victim.session(method);
+    let lines = victim.lines(&session.hold_text());
+    session.release();
+    assert!(lines.len() > 200, "only {} lines traced", lines.len());
+    let mut killed = 0;
+    for line in spread(&lines) {
+        let session = victim.session(method);
+        let output = victim.run(&dying_at(&session.hold_text(), line));
+        killed += usize::from(!output.status.success());
+        if output.stdout.is_empty() {
+            victim.assert_recovers(&cluster, line);
+        }
+        // The protocol sends a release whatever happened.
+        let report = session.release();
+        assert_eq!(report["released"], true, "line {line}: {report:#}");
+        victim.assert_recovers(&cluster, line);
+    }
+    eprintln!(
+        "{method}: hold killed at {killed} of its {} lines",
+        lines.len()
+    );
+}
+
+fn release_killed_at_every_step(method: Method) {
+    let victim = Victim::new();
+    let cluster = victim.cluster();
+    let session = victim.session(method);
+    session.held();
+    let lines = victim.lines(&session.release_text());
+    assert!(lines.len() > 50, "only {} lines traced", lines.len());
+    let mut killed = 0;
+    for line in spread(&lines) {
+        let session = victim.session(method);
+        session.held();
+        let output = victim.run(&dying_at(&session.release_text(), line));
+        killed += usize::from(!output.status.success());
+        let again = session.release();
+        assert_eq!(again["released"], true, "line {line}: {again:#}");
+        victim.assert_recovers(&cluster, line);
+    }
+    eprintln!(
+        "{method}: release killed at {killed} of its {} lines",
+        lines.len()
+    );
+}
+
+#[test]
+fn a_freeze_killed_at_any_step_is_let_go() {
+    hold_killed_at_every_step(Method::Freeze);
+}
+
+#[test]
+fn a_pause_killed_at_any_step_is_let_go() {
+    hold_killed_at_every_step(Method::Pause);
+}
+
+#[test]
+fn a_stop_killed_at_any_step_is_let_go() {
+    hold_killed_at_every_step(Method::Stop);
+}
+
+#[test]
+fn a_release_of_a_freeze_killed_at_any_step_is_finished() {
+    release_killed_at_every_step(Method::Freeze);
+}
+
+#[test]
+fn a_release_of_a_pause_killed_at_any_step_is_finished() {
+    release_killed_at_every_step(Method::Pause);
+}
