@@ -17,11 +17,12 @@ mkdir -p "$root"
 mount -o relatime "$root_node" "$root"
 
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
-# What is one for the whole kernel must not be changed from inside; a boot id of its own, new with each boot.
+# What is one for the whole kernel must not be changed from inside.
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"
-mount --bind "$machine/boot_id" "$root/proc/sys/kernel/random/boot_id"
-mount --bind /dev/null "$root/proc/sysrq-trigger"
+if [ -e "$root/proc/sysrq-trigger" ]; then
+	mount --bind /dev/null "$root/proc/sysrq-trigger"
+fi
 
 # A read-only /sys also tells systemd that there is no udev to wait for.
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys"
@@ -54,8 +55,12 @@ mount --bind "$console" "$root/dev/console"
 
 mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs "$root/run"
 mkdir -p "$root/run/lab" "$root/run/host"
+# A boot id of its own, new with each boot.
+cp "$machine/boot_id" "$root/run/lab/boot_id"
+mount --bind "$root/run/lab/boot_id" "$root/proc/sys/kernel/random/boot_id"
 : >"$root/run/lab/lab"
 mount --bind "$lab" "$root/run/lab/lab"
+mount -o remount,bind,ro "$root/run/lab/lab"
 if [ -n "$socket" ]; then
 	: >"$root/run/lab/agent.sock"
 	mount --bind "$socket" "$root/run/lab/agent.sock"

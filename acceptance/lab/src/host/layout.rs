@@ -9,6 +9,7 @@ use super::{
     disk::{Attachment, DiskIdentity},
     error::{HostError, Result},
     golden::{Cache, GoldenDevice, GoldenImage, Listed, base_recipe, write_list},
+    loopdev::SECTOR,
     machine::{BootSpec, Machine},
     store::{Filesystem, VolumeFile},
     tool::Tool,
@@ -143,7 +144,7 @@ impl Host {
     pub async fn golden(&self, layout: Layout, server: &ServerSpec) -> Result<GoldenImage> {
         let base = self.base_image().await?;
         let cache = Cache::open(&self.0.config.cache)?;
-        let recipe = format!("{base} {layout:?} {server:?}", base = base_recipe());
+        let recipe = format!("{} {layout:?} {server:?} {SECTOR}", base_recipe());
         let entry = cache.entry(layout.name(), &[&recipe, SERVER_SH]);
         let _lock = cache.lock().await?;
         if entry.exists() {

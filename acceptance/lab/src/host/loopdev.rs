@@ -13,6 +13,10 @@ use super::{
     tool::Tool,
 };
 
+/// Direct I/O to a reflinked file goes by whole file system blocks. A device has the same sectors before and after its
+/// file was cloned, or an XFS on it would not mount again.
+pub(super) const SECTOR: u32 = 4096;
+
 /// How long the kernel may take to let go of a device whose last user has died.
 const RELEASE_LIMIT: Duration = Duration::from_secs(20);
 
@@ -29,7 +33,8 @@ pub(super) struct LoopDevice {
 impl LoopDevice {
     pub(super) async fn attach(file: &Path) -> Result<Self> {
         let printed = Tool::new("losetup")
-            .args(["--find", "--show", "--direct-io=on"])
+            .args(["--find", "--show", "--direct-io=on", "--sector-size"])
+            .arg(SECTOR.to_string())
             .arg(file)
             .run()
             .await?;
@@ -96,6 +101,19 @@ impl LoopDevice {
             what: format!("detaching {}", self.node.display()),
             limit: RELEASE_LIMIT,
         })
+    }
+
+    /// Detaches it as soon as nobody uses it. That may be later: every mount namespace that anybody on the machine made
+    /// while its file system was mounted has a mount of its own.
+    pub(super) async fn detach_when_unused(&self) -> Result<()> {
+        self.request_detach().await?;
+        if !self.released(Duration::from_secs(2)).await {
+            tracing::warn!(
+                device = %self.node.display(),
+                "some mount namespace still has it; the kernel detaches it when that ends"
+            );
+        }
+        Ok(())
     }
 
     /// Lazy where the device is busy: the kernel then detaches it when its last user goes.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     clock::Monotonic,
     error::{Context, HostError, Result},
-    loopdev::LoopDevice,
+    loopdev::{LoopDevice, SECTOR},
     tool::Tool,
 };
 
@@ -61,7 +61,8 @@ impl Store {
         create_sparse(&image, size_gib * GIB)?;
         fs::create_dir_all(&mount_point).context(|| mount_point.display().to_string())?;
         Tool::new("mkfs.xfs")
-            .args(["-q", "-f", "-K", "-m", "reflink=1"])
+            .args(["-q", "-f", "-K", "-m", "reflink=1", "-s"])
+            .arg(format!("size={SECTOR}"))
             .arg(&image)
             .run()
             .await?;
@@ -85,7 +86,7 @@ impl Store {
 
     pub(super) async fn close(&self) -> Result<()> {
         Tool::new("umount").arg(&self.mount_point).run().await?;
-        self.device.detach().await?;
+        self.device.detach_when_unused().await?;
         fs::remove_file(&self.device.file).context(|| self.device.file.display().to_string())
     }
 
@@ -181,7 +182,10 @@ pub(super) async fn make_filesystem(
 ) -> Result<()> {
     let tool = match filesystem {
         Filesystem::Ext4 => Tool::new("mkfs.ext4").args(["-q", "-F", "-E", "nodiscard", "-L"]),
-        Filesystem::Xfs => Tool::new("mkfs.xfs").args(["-q", "-f", "-K", "-L"]),
+        Filesystem::Xfs => Tool::new("mkfs.xfs")
+            .args(["-q", "-f", "-K", "-s"])
+            .arg(format!("size={SECTOR}"))
+            .arg("-L"),
     };
     tool.arg(label).arg(file).run().await.map(drop)
 }

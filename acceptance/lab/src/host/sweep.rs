@@ -56,18 +56,22 @@ pub(super) async fn sweep(dir: &Path) -> Result<Swept> {
     guard::dismiss_orphan(dir)?;
     tracefs::remove_instances(dir, &lab_name(dir)).await?;
     // Volumes lie in the store, the store in the directory: the inner ones first.
-    let store = dir.join("store");
-    swept.loop_devices += detach_below(&store).await?;
+    let volumes = LoopDevice::below(&dir.join("store"))?;
+    for volume in &volumes {
+        volume.detach().await?;
+    }
     for mount_point in mounts::mounts_below(dir).await? {
         Tool::new("umount").arg(&mount_point).run().await?;
         swept.mounts += 1;
     }
-    swept.loop_devices += detach_below(dir).await?;
-    for leftover in ["store.xfs"] {
-        let file = dir.join(leftover);
-        if file.exists() {
-            fs::remove_file(&file).context(|| file.display().to_string())?;
-        }
+    let stores = LoopDevice::below(dir)?;
+    for store in &stores {
+        store.detach_when_unused().await?;
+    }
+    swept.loop_devices = volumes.len() + stores.len();
+    let image = dir.join("store.xfs");
+    if image.exists() {
+        fs::remove_file(&image).context(|| image.display().to_string())?;
     }
     Ok(swept)
 }
@@ -101,12 +105,4 @@ pub(super) fn one_per_mount_namespace(processes: &[u32]) -> Vec<u32> {
         }
     }
     first
-}
-
-async fn detach_below(dir: &Path) -> Result<usize> {
-    let devices = LoopDevice::below(dir)?;
-    for device in &devices {
-        device.detach().await?;
-    }
-    Ok(devices.len())
 }

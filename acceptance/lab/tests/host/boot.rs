@@ -88,15 +88,16 @@ async fn disks_are_named_as_on_nitro_and_numbered_as_the_kernel_does() {
 async fn services_are_systemds_own() {
     let lab = Lab::open().await;
     let machine = lab.boot("i-0ccc", Vec::new()).await;
-    let unit = "[Service]\nExecStart=/bin/sh -c 'sleep 1001 & exec sleep 1000'\nKillMode=process\n";
-    let start = format!(
-        "printf '{}' >/etc/systemd/system/two.service
+    let start = "cat >/etc/systemd/system/two.service <<'END'
+[Service]
+ExecStart=/bin/sh -c 'sleep 1001 & exec sleep 1000'
+KillMode=process
+END
         systemctl daemon-reload; systemctl start two
+        until pgrep -fx 'sleep 1001' >/run/left; do sleep 0.05; done
         wc -l </sys/fs/cgroup/system.slice/two.service/cgroup.procs
-        systemctl stop two; pgrep -fx 'sleep 100[01]' -a | cut -d' ' -f2-",
-        unit.replace('\n', "\\n")
-    );
-    assert_eq!(sh(&machine, &start).await, "2\nsleep 1001\n");
+        systemctl stop two; pgrep -afx 'sleep 100[01]' | cut -d' ' -f2-";
+    assert_eq!(sh(&machine, start).await, "2\nsleep 1001\n");
     machine.terminate().await.unwrap();
     lab.close().await;
 }

@@ -2,4 +2,8 @@
 //! Needs root, and what `acceptance/install.sh` installs.
 
 mod boot;
+mod guard;
+mod server;
+mod store;
 mod support;
+mod witness;

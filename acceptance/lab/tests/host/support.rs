@@ -1,6 +1,10 @@
 //! A lab of its own for each test, gone when the test ends, however it ends.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use lab::host::{Attachment, BootSpec, DiskIdentity, Host, HostConfig, Machine, VolumeFile};
 use tempfile::TempDir;
@@ -10,7 +14,8 @@ pub(crate) const LONG: Duration = Duration::from_secs(90);
 
 pub(crate) struct Lab {
     host: Option<Host>,
-    dir: TempDir,
+    dir: PathBuf,
+    temporary: Option<TempDir>,
 }
 
 impl Lab {
@@ -19,13 +24,20 @@ impl Lab {
     }
 
     pub(crate) async fn open_with(change: impl FnOnce(&mut HostConfig)) -> Self {
-        let dir = directory();
-        let mut config = HostConfig::new(dir.path(), LAB);
+        let temporary = directory();
+        let mut lab = Self::open_in(temporary.path(), change).await;
+        lab.temporary = Some(temporary);
+        lab
+    }
+
+    pub(crate) async fn open_in(dir: &Path, change: impl FnOnce(&mut HostConfig)) -> Self {
+        let mut config = HostConfig::new(dir, LAB);
         change(&mut config);
         let host = Host::open(config).await.expect("a lab");
         Self {
             host: Some(host),
-            dir,
+            dir: dir.to_owned(),
+            temporary: None,
         }
     }
 
@@ -34,7 +46,7 @@ impl Lab {
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.dir.path().to_owned()
+        self.dir.clone()
     }
 
     /// Boots an instance of the base image with these data volumes.
@@ -65,7 +77,7 @@ impl Drop for Lab {
     fn drop(&mut self) {
         if self.host.take().is_some() {
             // The test has failed: the lab's lock is free now, and its own program sweeps up.
-            let swept = Command::new(LAB).arg("down").arg(self.dir.path()).status();
+            let swept = Command::new(LAB).arg("down").arg(&self.dir).status();
             assert!(swept.is_ok_and(|status| status.success()), "not swept");
         }
     }
@@ -97,20 +109,16 @@ pub(crate) async fn sh(machine: &Machine, script: &str) -> String {
     output.stdout
 }
 
-/// Mounts, loop devices, cgroups and processes of the lab in `dir`.
-pub(crate) fn leftovers(dir: &std::path::Path) -> Vec<String> {
-    let find = format!(
-        "grep -F ' {dir}' /proc/self/mountinfo; losetup --list --noheadings --output NAME,BACK-FILE | grep -F ' {dir}/'; \
-         pgrep -af -- '{dir}'; true",
-        dir = dir.display()
-    );
-    let found = Command::new("sh")
-        .args(["-c", &find])
-        .output()
-        .expect("a look around");
-    let text = String::from_utf8_lossy(&found.stdout).into_owned();
-    text.lines()
-        .filter(|line| !line.contains("grep -F"))
-        .map(str::to_owned)
-        .collect()
+/// Mounts, loop devices, trace instances and processes of the lab in `dir`. What the kernel will clear by itself, as
+/// soon as somebody else's mount namespace lets go of it, is not the lab's any more.
+pub(crate) fn leftovers(dir: &Path) -> Vec<String> {
+    let find = "
+        grep -F \" $1\" /proc/self/mountinfo
+        losetup --list --noheadings --output AUTOCLEAR,NAME,BACK-FILE | grep '^ *0' | grep -F \" $1/\"
+        pgrep -af -- \"$1\" | grep -v '^[0-9]* sh -c'
+        true";
+    let mut look = Command::new("sh");
+    let found = look.args(["-c", find, "find"]).arg(dir).output();
+    let text = String::from_utf8_lossy(&found.expect("a look around").stdout).into_owned();
+    text.lines().map(str::to_owned).collect()
 }
