@@ -1,32 +1,26 @@
-//! The port: connections, protocols, signatures; faults and the journal around every call.
+//! The port: connections, protocols, signatures.
 
 use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Request, Response, StatusCode, body::Incoming, http::request::Parts, server::conn::http1,
+    Response, StatusCode, body::Incoming, http::request::Parts, server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::Value;
 use time::OffsetDateTime;
-use tokio::{net::TcpListener, time::sleep};
+use tokio::net::TcpListener;
 
 use super::{
     Cloud,
-    call::{Answer, Call},
-    ec2,
+    call::Answer,
     ec2::params::Params,
     error::ApiError,
-    faults::Effect,
+    exchange::{self, Input, Request, Service},
     iam::{Principal, sigv4::Claim},
-    ids,
-    journal::Event,
-    settings::ms,
-    ssm, sts, xml,
+    ids, xml,
 };
-use crate::host::Monotonic;
 
 /// Accepts connections until the task is aborted.
 pub(crate) async fn serve(cloud: Arc<Cloud>, listener: TcpListener) {
@@ -65,207 +59,59 @@ impl From<Infallible> for Closed {
 
 async fn answer(
     cloud: Arc<Cloud>,
-    request: Request<Incoming>,
+    request: hyper::Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Closed> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     // A task of its own: work that has begun is done even if the client hangs up.
-    tokio::spawn(async move { exchange(&cloud, &parts, &body).await })
+    tokio::spawn(async move { serve_call(&cloud, &parts, &body).await })
         .await
         .unwrap_or(Err(Closed::Dropped))
 }
 
-/// A request, as far as every protocol has it.
-struct Exchange {
-    service: Service,
-    action: String,
-    /// `ec2:CreateImage`
-    name: String,
-    /// The request in readable form, for faults that look for a text in it.
-    text: String,
-    input: Input,
-    request_id: String,
-}
-
-enum Input {
-    Query(Params),
-    Json(Value),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Service {
-    Ec2,
-    Ssm,
-    Sts,
-}
-
-async fn exchange(
+async fn serve_call(
     cloud: &Arc<Cloud>,
     parts: &Parts,
     body: &[u8],
 ) -> Result<Response<Full<Bytes>>, Closed> {
-    let began = Monotonic::now();
-    let exchange = match Exchange::read(parts, body) {
-        Ok(exchange) => exchange,
-        Err((service, error)) => return render(service, "", &ids::uuid(), &Err(error)),
+    let request_id = ids::uuid();
+    let request = match read(parts, body) {
+        Ok(request) => request,
+        Err((service, error)) => return render(service, "", &request_id, &Err(error)),
     };
-    let effects = cloud.faults.at(&exchange.name, &exchange.text);
-    let struck: Vec<String> = effects.iter().map(|e| format!("{e:?}")).collect();
-    trouble_guests(cloud, &effects);
-    let principal = authenticate(cloud, exchange.service, parts, body);
-    let arn = principal.as_ref().map_or(String::new(), |p| p.arn.clone());
-    let asked = ids_in(&exchange.text);
-    let (service, action) = (exchange.service, exchange.action.clone());
-    let (name, request_id) = (exchange.name.clone(), exchange.request_id.clone());
-    let outcome = perform(cloud, exchange, principal, effects).await;
-    let told = match &outcome {
-        Some(Ok(value)) => ids_in(&value.to_string()),
-        _ => Vec::new(),
-    };
-    cloud.journal.record(Event::Call {
-        action: name,
-        principal: arn,
-        request_id: request_id.clone(),
-        began,
-        outcome: match &outcome {
-            None => "dropped".to_owned(),
-            Some(Ok(_)) => "ok".to_owned(),
-            Some(Err(error)) => error.code.clone().into_owned(),
-        },
-        ids: union(asked, told),
-        faults: struck,
-    });
-    match outcome {
+    let principal = authenticate(cloud, request.service, parts, body);
+    let (service, action) = (request.service, request.action.clone());
+    match exchange::run(cloud, request, principal, &request_id).await {
         Some(answer) => render(service, &action, &request_id, &answer),
         None => Err(Closed::Dropped),
     }
 }
 
-/// Does the call, with what goes wrong before and after the work. `None`: no answer is sent.
-async fn perform(
-    cloud: &Arc<Cloud>,
-    exchange: Exchange,
-    principal: Result<Arc<Principal>, ApiError>,
-    effects: Vec<Effect>,
-) -> Option<Answer> {
-    for effect in &effects {
-        match effect {
-            Effect::DelayBefore { ms: delay } => sleep(ms(*delay)).await,
-            Effect::Drop => return None,
-            Effect::Error {
-                code,
-                message,
-                status,
-            } => return Some(Err(refusal(code, message, *status))),
-            Effect::Throttle { .. } => return Some(Err(throttled(exchange.service))),
-            _ => {}
-        }
+/// Which protocol is it? The JSON protocol names its target in a header, the query protocols share one form.
+fn read(parts: &Parts, body: &[u8]) -> Result<Request, (Service, ApiError)> {
+    if let Some(target) = parts.headers.get("x-amz-target") {
+        let target = target.to_str().unwrap_or_default();
+        let action = target.strip_prefix("AmazonSSM.").unwrap_or_default();
+        let input = serde_json::from_slice(body).map_err(|e| {
+            let error = ApiError::new("SerializationException", e.to_string());
+            (Service::Ssm, error)
+        })?;
+        return Ok(Request {
+            service: Service::Ssm,
+            action: action.to_owned(),
+            input: Input::Json(input),
+        });
     }
-    let answer = match principal {
-        Ok(principal) => act(cloud, exchange, &principal, effects.clone()).await,
-        Err(error) => Err(error),
+    let service = match Claim::of(&parts.headers) {
+        Some(claim) if claim.service == "sts" => Service::Sts,
+        _ => Service::Ec2,
     };
-    for effect in &effects {
-        match effect {
-            Effect::DelayAfter { ms: delay } => sleep(ms(*delay)).await,
-            Effect::DropAfter => return None,
-            Effect::ErrorAfter {
-                code,
-                message,
-                status,
-            } => return Some(Err(refusal(code, message, *status))),
-            _ => {}
-        }
-    }
-    Some(answer)
-}
-
-async fn act(
-    cloud: &Arc<Cloud>,
-    exchange: Exchange,
-    principal: &Principal,
-    effects: Vec<Effect>,
-) -> Answer {
-    let call = Call {
-        cloud,
-        principal,
-        effects,
-    };
-    match (exchange.service, exchange.input) {
-        (Service::Ec2, Input::Query(params)) => ec2::act(&call, &exchange.action, params).await,
-        (Service::Sts, Input::Query(params)) => sts::act(&call, &exchange.action, params),
-        (_, Input::Json(input)) => ssm::act(&call, &exchange.action, input),
-        (Service::Ssm, Input::Query(_)) => Err(ApiError::internal("not a JSON request")),
-    }
-}
-
-/// What a fault does to the instances, whatever becomes of the call.
-fn trouble_guests(cloud: &Arc<Cloud>, effects: &[Effect]) {
-    for effect in effects {
-        match effect {
-            Effect::Reboot { ms: after } => ec2::reboot_running(cloud, ms(*after)),
-            Effect::AgentOffline { ms: after, for_ms } => {
-                cloud.ssm.disconnect_all(ms(*after), ms(*for_ms));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn refusal(code: &str, message: &str, status: u16) -> ApiError {
-    ApiError::new(code.to_owned(), message).with_status(status)
-}
-
-fn throttled(service: Service) -> ApiError {
-    match service {
-        Service::Ec2 => {
-            ApiError::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503)
-        }
-        Service::Ssm => ApiError::new("ThrottlingException", "Rate exceeded"),
-        Service::Sts => ApiError::new("Throttling", "Rate exceeded"),
-    }
-}
-
-impl Exchange {
-    fn read(parts: &Parts, body: &[u8]) -> Result<Self, (Service, ApiError)> {
-        let (service, action, input, text) = if let Some(target) = parts.headers.get("x-amz-target")
-        {
-            let target = target.to_str().unwrap_or_default();
-            let action = target.strip_prefix("AmazonSSM.").unwrap_or_default();
-            let input = serde_json::from_slice(body).map_err(|e| {
-                let error = ApiError::new("SerializationException", e.to_string());
-                (Service::Ssm, error)
-            })?;
-            let text = String::from_utf8_lossy(body).into_owned();
-            (Service::Ssm, action.to_owned(), Input::Json(input), text)
-        } else {
-            let service = match Claim::of(&parts.headers) {
-                Some(claim) if claim.service == "sts" => Service::Sts,
-                _ => Service::Ec2,
-            };
-            let (action, params) = Params::parse(body).map_err(|error| (service, error))?;
-            let text = format!("{params:?}");
-            (service, action, Input::Query(params), text)
-        };
-        Ok(Self {
-            name: format!("{}:{action}", service.prefix()),
-            service,
-            action,
-            text,
-            input,
-            request_id: ids::uuid(),
-        })
-    }
-}
-
-impl Service {
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::Ec2 => "ec2",
-            Self::Ssm => "ssm",
-            Self::Sts => "sts",
-        }
-    }
+    let (action, params) = Params::parse(body).map_err(|error| (service, error))?;
+    Ok(Request {
+        service,
+        action,
+        input: Input::Query(params),
+    })
 }
 
 /// Whose signature is it? Every service has its own words for "nobody's".
@@ -351,23 +197,4 @@ fn render(
         .header("content-type", content_type)
         .header("x-amzn-requestid", request_id)
         .body(Full::new(Bytes::from(text)))?)
-}
-
-/// The EC2 ids in a text, each once.
-fn ids_in(text: &str) -> Vec<String> {
-    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
-    let mut ids: Vec<String> = words
-        .filter(|word| ids::is_resource(word))
-        .map(str::to_owned)
-        .collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
-}
-
-fn union(mut left: Vec<String>, right: Vec<String>) -> Vec<String> {
-    left.extend(right);
-    left.sort_unstable();
-    left.dedup();
-    left
 }

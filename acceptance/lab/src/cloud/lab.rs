@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
 use tokio::{
     net::TcpListener,
     sync::{Notify, broadcast::error::RecvError},
@@ -18,6 +19,8 @@ use tokio::{
 use super::{
     Cloud, Metal, Paper, control, ec2,
     ec2::ImportedDevice,
+    error::ApiError,
+    exchange::{self, Request},
     faults::{Fault, Faults},
     http,
     hypervisor::Hypervisor,
@@ -166,6 +169,18 @@ impl Lab {
             ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
+    }
+
+    /// Makes a call as `user` without a client in between: faults, permissions and journal apply, protocols and
+    /// signatures do not.
+    ///
+    /// `action` is `<service>:<Action>`. `input` is the JSON protocol's, or for EC2 and STS an object of the query
+    /// protocol's parameters: `{"ImageId.1": "ami-..."}`. The answer has the names of the wire.
+    pub async fn call(&self, user: User, action: &str, input: Value) -> Result<Value, ApiError> {
+        let request = Request::named(action, input)?;
+        let principal = self.cloud.directory.user(user);
+        let answer = exchange::run(&self.cloud, request, Ok(principal), &ids::uuid()).await;
+        answer.unwrap_or_else(|| Err(ApiError::new("Dropped", "the connection was dropped")))
     }
 
     /// Puts a fault in force and returns its number.

@@ -1,6 +1,6 @@
 //! The control plane: EC2, Systems Manager and STS on one port, on top of volumes and machines that may be real.
 //!
-//! A request passes `http` (protocols, signatures, faults, journal) and reaches an action of `ec2`, `ssm` or
+//! A request passes `http` (protocols, signatures) and `exchange` (faults, journal) and reaches an action of `ec2`, `ssm` or
 //! `sts`. Those change the records of `world` and set the `hypervisor` to work.
 
 mod call;
@@ -8,6 +8,7 @@ pub mod clock;
 mod control;
 mod ec2;
 mod error;
+mod exchange;
 pub mod faults;
 mod http;
 pub mod hypervisor;

@@ -26,6 +26,20 @@ impl Params {
         Ok((action, Self(params)))
     }
 
+    /// Parameters from names and values.
+    pub(crate) fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
+    /// All of them, one a line.
+    pub(crate) fn text(&self) -> String {
+        let lines = self
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"));
+        lines.collect()
+    }
+
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name)
     }

@@ -113,18 +113,30 @@ pub(crate) struct Key {
 /// Every access key and role of the account.
 pub(crate) struct Directory {
     keys: Mutex<HashMap<String, Key>>,
+    users: HashMap<User, Arc<Principal>>,
     caller_policy: Arc<Policy>,
     instance_policy: Mutex<Policy>,
 }
 
 impl Directory {
     pub(crate) fn new() -> Result<Self, PolicyError> {
-        let keys = User::ALL.into_iter().map(user_key);
+        let users = User::ALL
+            .into_iter()
+            .map(|user| Ok((user, Arc::new(principal(user)?))));
+        let users: HashMap<User, Arc<Principal>> = users.collect::<Result<_, PolicyError>>()?;
+        let keys = users
+            .iter()
+            .map(|(user, principal)| user_key(*user, principal));
         Ok(Self {
-            keys: Mutex::new(keys.collect::<Result<_, _>>()?),
+            keys: Mutex::new(keys.collect()),
+            users,
             caller_policy: Arc::new(Policy::parse(CALLER_POLICY)?),
             instance_policy: Mutex::new(Policy::parse(INSTANCE_POLICY)?),
         })
+    }
+
+    pub(crate) fn user(&self, user: User) -> Arc<Principal> {
+        Arc::clone(&self.users[&user])
     }
 
     pub(crate) fn key(&self, access_key: &str) -> Option<Key> {
@@ -165,17 +177,20 @@ impl Directory {
     }
 }
 
-fn user_key(user: User) -> Result<(String, Key), PolicyError> {
-    let credentials = user.credentials();
-    let principal = Principal {
+fn principal(user: User) -> Result<Principal, PolicyError> {
+    Ok(Principal {
         arn: format!("arn:aws:iam::{ACCOUNT}:user/{}", user.name()),
         user_id: format!("AIDALAB{}", user.name().to_uppercase().replace('-', "")),
         policy: Arc::new(Policy::parse(&user.policy())?),
-    };
+    })
+}
+
+fn user_key(user: User, principal: &Arc<Principal>) -> (String, Key) {
+    let credentials = user.credentials();
     let key = Key {
         credentials: credentials.clone(),
-        principal: Arc::new(principal),
+        principal: Arc::clone(principal),
         expires: None,
     };
-    Ok((credentials.access_key_id, key))
+    (credentials.access_key_id, key)
 }
