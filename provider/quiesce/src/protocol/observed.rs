@@ -129,12 +129,12 @@ mod tests {
         }
     }
 
-    fn image(id: &str, state: ImageState) -> Option<ObservedImage> {
-        Some(ObservedImage {
+    fn image(id: &str, state: ImageState) -> ObservedImage {
+        ObservedImage {
             id: ImageId(id.into()),
             state,
             reason: String::new(),
-        })
+        }
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         );
 
         observed.snapshots = vec![snapshot("vol-a", Completed), snapshot("vol-b", Pending)];
-        observed.image = image("ami-1", ImageState::Available);
+        observed.image = Some(image("ami-1", ImageState::Available));
         let seen = expected().compare(None, &observed).unwrap();
         assert_eq!(
             seen,
@@ -194,7 +194,7 @@ mod tests {
             ImageState::Pending,
         ] {
             let observed = Observation {
-                image: image("ami-2", state),
+                image: Some(image("ami-2", state)),
                 snapshots: vec![],
             };
             assert!(

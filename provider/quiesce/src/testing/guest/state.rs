@@ -1,40 +1,12 @@
-//! A guest in memory that keeps the guest protocol: a lock, a dead-man's switch, writes that are held or not.
+//! What the guest remembers: the lock, the sessions that are over, and when writes were really held.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
-use super::{
-    faults::{BadAnswer, Call, Event, Fault, Faults, perform},
-    reply, scene,
-};
-use crate::{
-    ports::{Guest, GuestError, Reply, Retry, Script},
-    script::FLUSH_LIMIT,
-};
-
-/// How long things take on the guest and on the way to it.
-#[derive(Clone, Copy, Debug)]
-pub struct GuestPace {
-    pub dispatch: Duration,
-    pub answer: Duration,
-    pub flush: Duration,
-}
-
-/// One guest.
-#[derive(Clone, Debug)]
-pub struct FakeGuest {
-    pace: GuestPace,
-    faults: Faults,
-    stop: CancellationToken,
-    state: Arc<Mutex<State>>,
-}
+use super::{Values, scene};
+use crate::script::FLUSH_LIMIT;
 
 /// A time in which writes were held.
 #[derive(Clone, Debug)]
@@ -50,14 +22,14 @@ pub struct Interval {
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     booted: Instant,
-    boots: u32,
-    unreachable_until: Instant,
+    pub(super) boots: u32,
+    pub(super) unreachable_until: Instant,
     hold: Option<Hold>,
     /// Sessions that are over, with their release's report.
     done: BTreeMap<String, Value>,
-    intervals: Vec<Interval>,
+    pub(super) intervals: Vec<Interval>,
 }
 
 /// The lock and what is known under it.
@@ -71,160 +43,29 @@ struct Hold {
     thawed_by_hand: bool,
 }
 
-impl FakeGuest {
-    pub fn new(pace: GuestPace, faults: Faults, stop: CancellationToken) -> Self {
+impl State {
+    pub(super) fn new() -> Self {
         let now = Instant::now();
-        let state = State {
+        Self {
             booted: now,
             boots: 0,
             unreachable_until: now,
             hold: None,
             done: BTreeMap::new(),
             intervals: Vec::new(),
-        };
-        Self {
-            pace,
-            faults,
-            stop,
-            state: Arc::new(Mutex::new(state)),
         }
     }
 
-    /// Every time in which writes were held, so far.
-    pub fn intervals(&self) -> Vec<Interval> {
-        self.state().intervals.clone()
-    }
-
-    /// Lets something happen to the guest now.
-    pub fn happen(&self, event: Event) {
-        let mut state = self.state();
-        match event {
-            Event::Reboot => state.reboot(),
-            Event::ThawByHand => state.thaw_by_hand(),
-            Event::AgentGone(duration) => state.unreachable_until = Instant::now() + duration,
-            _ => {}
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One delivery: none where the guest did not live to answer.
-    async fn deliver(self, script: Script) -> Option<Value> {
-        sleep(self.pace.dispatch).await;
-        let reachable_from = self.state().unreachable_until;
-        sleep_until(reachable_from).await;
-        let boot = self.state().boots;
-        let values = Values(script.text);
-        let report = match script.purpose {
-            "probe" => self.state().probe(&values),
-            "hold" => self.hold(&values).await,
-            "release" => self.state().release(&values),
-            other => panic!("no script of ours: {other}"),
-        };
-        let reachable_from = self.state().unreachable_until;
-        sleep_until(reachable_from).await;
-        sleep(self.pace.answer).await;
-        (self.state().boots == boot).then_some(report)
-    }
-
-    async fn hold(&self, values: &Values) -> Value {
-        if let Some(refusal) = self.state().refuse_at_once(values) {
-            return refusal;
-        }
-        while self.state().twin_at_work(&values.text("CDB_SESSION")) {
-            sleep(Duration::from_millis(20)).await;
-        }
-        if let Some(answer) = self.state().admit(values) {
-            return answer;
-        }
-        let session = values.text("CDB_SESSION");
-        sleep(self.pace.flush).await;
-        let max_hold = values.millis("CDB_MAX_HOLD_MS");
-        let fires = {
-            let mut state = self.state();
-            match state.begin_hold(&session, max_hold) {
-                Some(fires) => fires,
-                None => return state.report(values, "hold", &failed()),
-            }
-        };
-        let switch = self.clone();
-        let owner = session.clone();
-        tokio::spawn(async move {
-            sleep_until(fires).await;
-            switch.state().fire(&owner);
-        });
-        sleep(Duration::from_millis(20)).await;
-        self.state().finish_hold(values)
-    }
-}
-
-impl Guest for FakeGuest {
-    async fn run(&self, script: &Script, within: Duration) -> Result<Reply, GuestError> {
-        let call = match script.purpose {
-            "probe" => Call::Probe,
-            "hold" => Call::Hold,
-            _ => Call::Release,
-        };
-        let fault = self.faults.next(call);
-        let retry = match fault {
-            Some(Fault::Refused) => Some(Retry::Never),
-            Some(Fault::Throttled) => Some(Retry::After(Duration::from_secs(5))),
-            _ => None,
-        };
-        if let Some(retry) = retry {
-            return Err(GuestError::NotSent {
-                reason: "refused".to_owned(),
-                retry,
-            });
-        }
-        if let Some(Fault::Meanwhile(event)) = fault {
-            self.happen(event);
-        }
-        let work = || self.clone().deliver(script.clone());
-        let answer = tokio::time::timeout(within, perform(fault, work, &self.stop)).await;
-        match answer.ok().flatten().flatten() {
-            Some(report) => Ok(answered(&report, fault)),
-            None => Err(GuestError::NoAnswer {
-                reason: "lost".to_owned(),
-                waited: within,
-            }),
-        }
-    }
-}
-
-fn answered(report: &Value, fault: Option<Fault>) -> Reply {
-    let mut report = report.clone();
-    let Some(Fault::Answer(bad)) = fault else {
-        return reply(&report.to_string());
-    };
-    match bad {
-        BadAnswer::Empty => reply(""),
-        BadAnswer::Noise => reply("sh: 1: /usr/sbin/fsfreeze: \u{1b}[31mnot found"),
-        BadAnswer::Truncated => reply(&report.to_string()[..60]),
-        BadAnswer::ForeignSession => {
-            report["session"] = json!("0123456789abcdef0123456789abcdef");
-            reply(&report.to_string())
-        }
-        BadAnswer::OtherPhase => {
-            report["phase"] = json!("probe-later");
-            reply(&report.to_string())
-        }
-    }
-}
-
-impl State {
-    fn uptime_ms(&self, at: Instant) -> u64 {
+    pub(super) fn uptime_ms(&self, at: Instant) -> u64 {
         1_000_000 + u64::try_from((at - self.booted).as_millis()).expect("small")
     }
 
-    fn boot_id(&self) -> String {
+    pub(super) fn boot_id(&self) -> String {
         format!("{}{}", &scene::BOOT_ID[..35], self.boots % 10)
     }
 
     /// The common part around `body`.
-    fn report(&self, values: &Values, phase: &str, body: &Value) -> Value {
+    pub(super) fn report(&self, values: &Values, phase: &str, body: &Value) -> Value {
         let mut report = json!({
             "report": 1, "session": values.text("CDB_SESSION"), "phase": phase, "boot_id": self.boot_id(),
             "uptime_ms": self.uptime_ms(Instant::now()), "warnings": [], "problems": [],
@@ -234,7 +75,7 @@ impl State {
         report
     }
 
-    fn probe(&self, values: &Values) -> Value {
+    pub(super) fn probe(&self, values: &Values) -> Value {
         let session = values.text("CDB_SESSION");
         let uptime = self.uptime_ms(Instant::now());
         let mut report = scene::probe_report(&session, &self.boot_id(), uptime);
@@ -249,14 +90,14 @@ impl State {
     }
 
     /// Another delivery of the same hold is still bringing it about: its answer will be this one's too.
-    fn twin_at_work(&self, session: &str) -> bool {
+    pub(super) fn twin_at_work(&self, session: &str) -> bool {
         self.hold
             .as_ref()
             .is_some_and(|hold| hold.session == session && hold.held.is_none())
     }
 
     /// Another boot, or too late; even where a twin holds writes already.
-    fn refuse_at_once(&self, values: &Values) -> Option<Value> {
+    pub(super) fn refuse_at_once(&self, values: &Values) -> Option<Value> {
         let uptime = Duration::from_millis(self.uptime_ms(Instant::now()));
         if values.text("CDB_BOOT_ID") != self.boot_id() {
             Some(self.refusal(values, "rebooted"))
@@ -268,7 +109,7 @@ impl State {
     }
 
     /// Takes the lock and arms the switch, or answers why not.
-    fn admit(&mut self, values: &Values) -> Option<Value> {
+    pub(super) fn admit(&mut self, values: &Values) -> Option<Value> {
         let session = values.text("CDB_SESSION");
         if self.done.contains_key(&session) {
             return Some(self.refusal(values, "over_already"));
@@ -294,7 +135,7 @@ impl State {
         }
     }
 
-    fn refusal(&self, values: &Values, code: &str) -> Value {
+    pub(super) fn refusal(&self, values: &Values, code: &str) -> Value {
         self.report(
             values,
             "hold",
@@ -303,7 +144,7 @@ impl State {
     }
 
     /// The first write is held: from now on the switch counts. None where a release came first.
-    fn begin_hold(&mut self, session: &str, max_hold: Duration) -> Option<Instant> {
+    pub(super) fn begin_hold(&mut self, session: &str, max_hold: Duration) -> Option<Instant> {
         let now = Instant::now();
         let hold = self.hold.as_mut().filter(|hold| hold.session == session)?;
         hold.began = Some(now);
@@ -320,7 +161,7 @@ impl State {
         Some(fires)
     }
 
-    fn finish_hold(&mut self, values: &Values) -> Value {
+    pub(super) fn finish_hold(&mut self, values: &Values) -> Value {
         let session = values.text("CDB_SESSION");
         let now = Instant::now();
         let Some(hold) = self.hold.as_ref().filter(|hold| hold.session == session) else {
@@ -332,7 +173,7 @@ impl State {
             .lines()
             .map(str::to_owned)
             .collect();
-        let held = json!({
+        let report = json!({
             "outcome": "held", "method": values.text("CDB_METHOD"), "mounts": mounts,
             "held_at": "2026-11-22T16:00:00Z", "held_uptime_ms": self.uptime_ms(now),
             "hold_began_uptime_ms": self.uptime_ms(began), "fires_uptime_ms": self.uptime_ms(hold.fires),
@@ -342,12 +183,12 @@ impl State {
             interval.held = now;
         }
         if let Some(hold) = &mut self.hold {
-            hold.held = Some(held.clone());
+            hold.held = Some(report.clone());
         }
-        self.report(values, "hold", &held)
+        self.report(values, "hold", &report)
     }
 
-    fn release(&mut self, values: &Values) -> Value {
+    pub(super) fn release(&mut self, values: &Values) -> Value {
         let session = values.text("CDB_SESSION");
         if let Some(done) = self.done.get(&session) {
             return self.report(values, "release", done);
@@ -369,7 +210,7 @@ impl State {
         self.report(values, "release", &body)
     }
 
-    fn fire(&mut self, session: &str) {
+    pub(super) fn fire(&mut self, session: &str) {
         if self
             .hold
             .as_ref()
@@ -381,7 +222,7 @@ impl State {
     }
 
     /// Lets writes go on and gives the lock back.
-    fn end(&mut self, session: &str, by_switch: bool) {
+    pub(super) fn end(&mut self, session: &str, by_switch: bool) {
         if self
             .hold
             .as_ref()
@@ -399,7 +240,7 @@ impl State {
         }
     }
 
-    fn thaw_by_hand(&mut self) {
+    pub(super) fn thaw_by_hand(&mut self) {
         for interval in self
             .intervals
             .iter_mut()
@@ -412,7 +253,7 @@ impl State {
         }
     }
 
-    fn reboot(&mut self) {
+    pub(super) fn reboot(&mut self) {
         self.thaw_by_hand();
         self.hold = None;
         self.done.clear();
@@ -426,7 +267,7 @@ fn problem(code: &str) -> Value {
     json!({"code": code, "message": format!("the guest says {code}"), "hint": ""})
 }
 
-fn failed() -> Value {
+pub(super) fn failed() -> Value {
     json!({
         "outcome": "failed", "method": "freeze", "released": true, "durations_ms": {},
         "problems": [problem("released_meanwhile")],
@@ -446,22 +287,4 @@ fn held_until_now(began: Instant) -> Value {
         "outcome": "held", "method": "freeze", "released": true, "released_at": "2026-11-22T16:00:05Z",
         "hold_ms": hold_ms, "broken": [],
     })
-}
-
-/// The values at the head of a script.
-struct Values(String);
-
-impl Values {
-    /// The scene's values need no quoting beyond the quotes around them.
-    fn text(&self, name: &str) -> String {
-        let start = format!("\n{name}='");
-        let rest = self.0.split_once(&start).map_or("", |(_, rest)| rest);
-        rest.split_once('\'')
-            .map_or("", |(value, _)| value)
-            .to_owned()
-    }
-
-    fn millis(&self, name: &str) -> Duration {
-        Duration::from_millis(self.text(name).parse().expect("a number"))
-    }
 }
