@@ -2,19 +2,48 @@
 # Turns a process in fresh namespaces (mount, pid, uts, ipc, net, cgroup) into an instance: makes the root volume its
 # root directory and what the kernel and udev would make on hardware (/proc, /sys, /dev), then becomes systemd.
 #
-# boot.sh MACHINE_DIR HOSTNAME ROOT_NODE CONSOLE_TTY LAB_BINARY [AGENT_SOCKET]
+# boot.sh MACHINE_DIR HOSTNAME CONSOLE_TTY LAB_BINARY [AGENT_SOCKET]
 #
 # MACHINE_DIR holds: devices ("node NAME MAJOR MINOR" and "link PATH TARGET" lines, below /dev), boot_id, agent.env; it
 # receives init.pid. Until pivot_root everything runs from the host's own root.
 set -eu
-machine=$1 hostname=$2 root_node=$3 console=$4 lab=$5 socket=${6-}
+machine=$1 hostname=$2 console=$3 lab=$4 socket=${5-}
 root=$machine/root
 
 # /proc is still the host's: so is the pid.
 read -r init_pid _ </proc/self/stat
 
-mkdir -p "$root"
-mount -o relatime "$root_node" "$root"
+dev=$machine/dev
+mkdir -p "$root" "$dev"
+mount -t tmpfs -o mode=0755,nosuid tmpfs "$dev"
+mkdir "$dev/pts" "$dev/shm" "$dev/mqueue"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5,nosuid,noexec devpts "$dev/pts"
+mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$dev/shm"
+ln -s pts/ptmx "$dev/ptmx"
+ln -s /proc/self/fd "$dev/fd"
+ln -s fd/0 "$dev/stdin"
+ln -s fd/1 "$dev/stdout"
+ln -s fd/2 "$dev/stderr"
+mknod -m 666 "$dev/null" c 1 3
+mknod -m 666 "$dev/zero" c 1 5
+mknod -m 666 "$dev/full" c 1 7
+mknod -m 666 "$dev/random" c 1 8
+mknod -m 666 "$dev/urandom" c 1 9
+mknod -m 666 "$dev/tty" c 5 0
+while read -r kind name one two; do
+	mkdir -p "$dev/$(dirname "$name")"
+	case $kind in
+	node) mknod -m 660 "$dev/$name" b "$one" "$two" ;;
+	link) ln -sf "$one" "$dev/$name" ;;
+	esac
+done <"$machine/devices"
+: >"$dev/console"
+mount --bind "$console" "$dev/console"
+
+# From here on /dev is the instance's: the root file system is mounted from the name that it has there.
+mount --rbind "$dev" /dev
+mount -o relatime /dev/nvme0n1 "$root"
+mount --move "$dev" "$root/dev"
 
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 # What is one for the whole kernel must not be changed from inside.
@@ -27,31 +56,6 @@ fi
 # A read-only /sys also tells systemd that there is no udev to wait for.
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys"
 mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 "$root/sys/fs/cgroup"
-
-mount -t tmpfs -o mode=0755,nosuid tmpfs "$root/dev"
-mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/mqueue"
-mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5,nosuid,noexec devpts "$root/dev/pts"
-mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$root/dev/shm"
-ln -s pts/ptmx "$root/dev/ptmx"
-ln -s /proc/self/fd "$root/dev/fd"
-ln -s fd/0 "$root/dev/stdin"
-ln -s fd/1 "$root/dev/stdout"
-ln -s fd/2 "$root/dev/stderr"
-mknod -m 666 "$root/dev/null" c 1 3
-mknod -m 666 "$root/dev/zero" c 1 5
-mknod -m 666 "$root/dev/full" c 1 7
-mknod -m 666 "$root/dev/random" c 1 8
-mknod -m 666 "$root/dev/urandom" c 1 9
-mknod -m 666 "$root/dev/tty" c 5 0
-while read -r kind name one two; do
-	mkdir -p "$root/dev/$(dirname "$name")"
-	case $kind in
-	node) mknod -m 660 "$root/dev/$name" b "$one" "$two" ;;
-	link) ln -sf "$one" "$root/dev/$name" ;;
-	esac
-done <"$machine/devices"
-: >"$root/dev/console"
-mount --bind "$console" "$root/dev/console"
 
 mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs "$root/run"
 mkdir -p "$root/run/lab" "$root/run/host"

@@ -185,11 +185,7 @@ impl Life {
 
     fn outer(&self, console: &Console) -> Result<Command> {
         let Inner {
-            dir,
-            disks,
-            spec,
-            cgroup,
-            ..
+            dir, spec, cgroup, ..
         } = &*self.machine.0;
         let log = self.machine.console();
         let log = fs::OpenOptions::new().create(true).append(true).open(log);
@@ -201,7 +197,6 @@ impl Life {
             .args(["sh", "-c", BOOT_SH, "boot.sh"])
             .arg(dir)
             .arg(&spec.name)
-            .arg(&disks[0].device.node)
             .arg(&console.terminal)
             .arg(&self.birthplace.lab_binary)
             .args(spec.agent.iter().map(|agent| &agent.socket))
@@ -237,7 +232,9 @@ impl Life {
         for error in steps.into_iter().filter_map(Result::err) {
             tracing::error!(instance = self.machine.name(), %error, "left something behind");
         }
-        let _ = fs::remove_dir(dir.join("root"));
+        for mount_point in ["root", "dev"] {
+            let _ = fs::remove_dir(dir.join(mount_point));
+        }
     }
 
     fn not_started(&self, why: &str) -> HostError {
