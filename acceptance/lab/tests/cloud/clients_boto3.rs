@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::support::{GuestAgent, python, two_volumes};
+use crate::{
+    guest::GuestAgent,
+    support::{python, two_volumes},
+};
 use lab::cloud::{iam::User, journal::Event};
 
 const WITHIN: Duration = Duration::from_secs(60);
@@ -12,7 +15,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 async fn every_action_answers_what_botocore_knows() {
     let dir = tempfile::tempdir().unwrap();
     let (lab, instance) = two_volumes(dir.path()).await;
-    let _agent = GuestAgent::start(dir.path(), &instance);
+    let _agent = GuestAgent::start(dir.path(), &instance, &dir.path().join("guest"));
     lab.ready(&instance, WITHIN).await.unwrap();
     python(&lab, User::Operator, "every_action.py", &[&instance]).await;
     let called: BTreeSet<String> = lab

@@ -1,12 +1,9 @@
 //! What the tests of the control plane share: a lab on paper, an agent beside it, clients that are not ours.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::{path::Path, process::Stdio};
 
 use lab::cloud::{Lab, LabConfig, iam::User, settings::Stagger};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 /// A lab on paper with one instance of two volumes, and quick about everything.
 pub(crate) async fn two_volumes(dir: &Path) -> (Lab, String) {
@@ -21,44 +18,6 @@ pub(crate) async fn two_volumes(dir: &Path) -> (Lab, String) {
         .unwrap();
     let instance = lab.launch(&image, "db-1").unwrap();
     (lab, instance)
-}
-
-/// The real `lab agent`, as a process of this machine, with directories of its own.
-pub(crate) struct GuestAgent {
-    process: Child,
-    pub(crate) state: PathBuf,
-    pub(crate) log: PathBuf,
-    socket: PathBuf,
-}
-
-impl GuestAgent {
-    /// Starts the agent of `instance`, whose lab lives in `dir`. Killed when dropped.
-    pub(crate) fn start(dir: &Path, instance: &str) -> Self {
-        let home = dir.join("guest").join(instance);
-        let state = home.join("state");
-        let log = home.join("log");
-        let socket = dir.join("agents").join(format!("{instance}.sock"));
-        Self {
-            process: spawn(&socket, &state, &log),
-            state,
-            log,
-            socket,
-        }
-    }
-}
-
-fn spawn(socket: &Path, state: &Path, log: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_lab"))
-        .arg("agent")
-        .arg("--socket")
-        .arg(socket)
-        .arg("--state-dir")
-        .arg(state)
-        .arg("--log-dir")
-        .arg(log)
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
 }
 
 /// Runs a program with the lab's environment for `user`; fails with its output where it does not succeed.
