@@ -1,8 +1,8 @@
 //! The EC2 half against a service that this project did not write: moto's EC2, over HTTP.
 //!
-//! Moto differs from EC2 where it matters to the assertions here: an image is `available` at once, it has one snapshot
-//! of a volume made up by moto, and snapshots do not get the tags that `CreateImage` asked for. SSM Run Command answers
-//! Success at once and runs nothing.
+//! Moto differs from EC2 where it matters to the assertions here: an image is `available` at once and has one snapshot,
+//! of a volume made up by moto. SSM Run Command answers Success at once and runs nothing. What `moto_server.py` beside
+//! this file adds is said there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,14 +39,8 @@ impl Moto {
             .port();
         let python = env::var("MOTO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let server = Command::new(&python)
-            .args([
-                "-m",
-                "moto.server",
-                "-H",
-                "127.0.0.1",
-                "-p",
-                &port.to_string(),
-            ])
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto_server.py"))
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -78,10 +72,11 @@ impl Moto {
         }
     }
 
-    fn clients(&self) -> Clients {
+    /// Each scenario has a region of its own, and so sees nothing of the others.
+    fn clients(&self, region: &str) -> Clients {
         let url = Some(self.url.clone());
         Clients::new(Settings {
-            region: Some("eu-central-1".to_owned()),
+            region: Some(region.to_owned()),
             access_key: Some("AKIDMOTO".to_owned()),
             secret_key: Some(Secret::from("secret".to_owned())),
             endpoints: Endpoints {
@@ -109,6 +104,15 @@ impl Drop for Moto {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn against_moto() {
+    let moto = Moto::start().await;
+    an_image_lives_and_dies(&moto.clients("eu-central-1")).await;
+    an_unproven_image_is_swept(&moto.clients("eu-west-1")).await;
+    tags_change_in_place(&moto.clients("us-east-1")).await;
+    a_success_that_ran_nothing_is_a_reply_without_a_report(&moto.clients("us-west-2")).await;
 }
 
 /// An instance of moto's own making.
@@ -145,10 +149,7 @@ fn request(
 
 const AN_HOUR: time::Duration = time::Duration::hours(1);
 
-#[tokio::test]
-async fn an_image_lives_and_dies() {
-    let moto = Moto::start().await;
-    let clients = moto.clients();
+async fn an_image_lives_and_dies(clients: &Clients) {
     let ec2 = clients.ec2().await.unwrap();
     let instance_id = launch(ec2).await;
     let imager = Ec2Imager::new(ec2, &instance_id);
@@ -193,11 +194,7 @@ async fn an_image_lives_and_dies() {
     let observed = imager.observe(&session).await.unwrap();
     let image = observed.image.clone().unwrap();
     assert_eq!((&image.id, &image.state), (&id, &ImageState::Available));
-    assert_eq!(
-        observed.snapshots.len(),
-        1,
-        "found by the image's mapping: moto does not tag it"
-    );
+    assert_eq!(observed.snapshots.len(), 1, "{observed:?}");
     assert!(observed.snapshots[0].state.initiated());
     assert!(
         imager
@@ -245,10 +242,7 @@ async fn an_image_lives_and_dies() {
     );
 }
 
-#[tokio::test]
-async fn an_unproven_image_is_swept() {
-    let moto = Moto::start().await;
-    let clients = moto.clients();
+async fn an_unproven_image_is_swept(clients: &Clients) {
     let ec2 = clients.ec2().await.unwrap();
     let imager = Ec2Imager::new(ec2, launch(ec2).await);
     let (dead, live) = (SessionId::random(), SessionId::random());
@@ -297,10 +291,7 @@ async fn an_unproven_image_is_swept() {
     );
 }
 
-#[tokio::test]
-async fn tags_change_in_place() {
-    let moto = Moto::start().await;
-    let clients = moto.clients();
+async fn tags_change_in_place(clients: &Clients) {
     let ec2 = clients.ec2().await.unwrap();
     let imager = Ec2Imager::new(ec2, launch(ec2).await);
     let id = imager
@@ -328,10 +319,7 @@ async fn tags_change_in_place() {
 }
 
 /// The adapter reports what it was told; that a report is missing is for the protocol to refuse.
-#[tokio::test]
-async fn a_success_that_ran_nothing_is_a_reply_without_a_report() {
-    let moto = Moto::start().await;
-    let clients = moto.clients();
+async fn a_success_that_ran_nothing_is_a_reply_without_a_report(clients: &Clients) {
     let instance_id = launch(clients.ec2().await.unwrap()).await;
     let guest = SsmGuest::new(clients.ssm().await.unwrap().clone(), instance_id);
     let script = Script {
