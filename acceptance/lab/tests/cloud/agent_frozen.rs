@@ -1,11 +1,13 @@
 //! The agent on a frozen file system, a real one (FACTS.md part C, 6 and 9). Needs root and a loop device.
 
 use std::{
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::time::{Instant, sleep};
 
 use crate::guest::{Guest, lines};
@@ -43,6 +45,7 @@ impl Frozen {
         let guard = Command::new("sh")
             .args(["-c", "sleep 60; fsfreeze -u \"$1\"", "guard"])
             .arg(&mount_point)
+            .process_group(0)
             .spawn()
             .unwrap();
         Self { mount_point, guard }
@@ -62,7 +65,8 @@ impl Drop for Frozen {
         let path = self.mount_point.to_str().unwrap_or_default();
         // Fails where it is thawed already.
         let _ = Command::new("fsfreeze").args(["-u", path]).output();
-        let _ = self.guard.kill();
+        let group = Pid::from_child(&self.guard);
+        let _ = kill_process_group(group, Signal::KILL);
         let _ = self.guard.wait();
         let _ = Command::new("umount").args(["-l", path]).status();
     }
