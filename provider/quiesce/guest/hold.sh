@@ -268,6 +268,7 @@ refuse() {
 # This session was here before: its twin's answer is this one's too, unless it says "held" and that is over. A twin that died leaves its
 # hold to the switch.
 answer_again() {
+    await 1000 5 test -e "$OWN/owner"
     await $((CDB_FLUSH_LIMIT_MS + CDB_MAX_HOLD_MS)) 20 twin_is_done
     slurp "$OWN/answer"
     case $TEXT in

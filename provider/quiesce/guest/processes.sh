@@ -118,6 +118,16 @@ cgroup_holds_exactly() {
     done
 }
 
+# The name of user id $1 -> USER_NAME; busybox's id knows names only.
+user_name() {
+    local name _password uid _rest
+    USER_NAME=$(id -nu "$1" 2>/dev/null) && return 0
+    while IFS=: read -r name _password uid _rest; do
+        [ "$uid" != "$1" ] || USER_NAME=$name
+    done </etc/passwd
+    [ -n "$USER_NAME" ]
+}
+
 # Runs a command as user id $1 and group id $2, without opening a login session where that can be avoided.
 as_user() {
     local uid="$1" gid="$2"
@@ -125,10 +135,13 @@ as_user() {
     [ "$uid" != 0 ] || { "$@"; return; }
     if setpriv --reuid="$uid" --regid="$gid" --clear-groups true 2>/dev/null; then
         setpriv --reuid="$uid" --regid="$gid" --clear-groups "$@"
+    elif ! user_name "$uid"; then
+        echo "user id $uid has no name, and this guest has no setpriv" >&2
+        return 1
     elif have runuser; then
-        runuser -u "$(id -nu "$uid")" -- "$@"
+        runuser -u "$USER_NAME" -- "$@"
     else
         words "$@"
-        su -s /bin/sh -c "exec $WORDS" "$(id -nu "$uid")"
+        su -s /bin/sh -c "exec $WORDS" "$USER_NAME"
     fi
 }

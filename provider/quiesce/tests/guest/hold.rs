@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     cluster::{Cluster, Layout},
-    machine::Guest,
+    machine::{Flavour, Guest},
     observer::Observer,
     session::{Session, codes, links},
 };
@@ -23,7 +23,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let guest = Guest::new();
+        Self::on(Guest::new())
+    }
+
+    fn on(guest: Guest) -> Self {
         let data = guest.volume("data", "ext4", 160, "0aaa");
         let wal = guest.volume("wal", "xfs", 320, "0bbb");
         Self { guest, data, wal }
@@ -74,6 +77,30 @@ fn every_method_holds_until_released_on_every_version() {
             observer.assert_stalled_for(&released["hold_ms"]);
             scene.assert_let_go(&cluster);
         }
+    }
+}
+
+#[test]
+fn every_method_works_under_bash_and_under_busybox_alone() {
+    for flavour in [Flavour::Bash, Flavour::Busybox] {
+        let scene = Scene::on(Guest::of(flavour));
+        let cluster = scene.cluster();
+        for method in METHODS {
+            let session = scene.session(method).lasting(Duration::from_secs(20));
+            let probed = session.probe();
+            assert_eq!(probed["outcome"], "ready", "{flavour:?} {probed:#}");
+            session.held();
+            let released = session.release();
+            assert_eq!(released["outcome"], "held", "{flavour:?} {released:#}");
+            scene.assert_let_go(&cluster);
+        }
+        let abandoned = scene
+            .session(Method::Freeze)
+            .lasting(Duration::from_secs(1));
+        abandoned.held();
+        scene.guest.sh("sleep 1.5");
+        scene.assert_let_go(&cluster);
+        assert_eq!(abandoned.release()["outcome"], "lapsed");
     }
 }
 

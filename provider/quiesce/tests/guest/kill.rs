@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many steps of one script a sweep kills at, spread evenly over all that it runs.
-const KILLS: usize = 18;
+const KILLS: usize = 10;
 
 /// Bash runs this before every command, in functions and subshells too: notes the line, and dies at the one asked for.
 fn dying_at(script: &str, line: u32) -> String {

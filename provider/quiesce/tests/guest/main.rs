@@ -3,8 +3,10 @@
 //! Needs root. `GUEST_FLAVOUR=busybox` (or `bash`) runs the same tests on another flavour of guest.
 
 mod cluster;
+mod functions;
 mod hold;
 mod kill;
+mod lint;
 mod machine;
 mod observer;
 mod probe;

@@ -102,8 +102,8 @@ pg_identify() {
     while read -r key value _rest; do
         case $key in Uid:) PG_UID=$value ;; Gid:) PG_GID=$value ;; esac
     done <"$PROC/$PG_PID/status"
-    PG_OS_USER=${CDB_POSTGRESQL_OS_USER:-$(id -nu "$PG_UID" 2>/dev/null)}
-    PG_OS_USER=${PG_OS_USER:-$PG_UID}
+    user_name "$PG_UID"
+    PG_OS_USER=${CDB_POSTGRESQL_OS_USER:-${USER_NAME:-$PG_UID}}
     pg_asking_user || return 1
     unit_of "$PG_PID"
     PG_SERVICE=${CDB_POSTGRESQL_SERVICE:-$UNIT}

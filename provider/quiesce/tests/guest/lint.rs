@@ -1,0 +1,55 @@
+//! `guest-lint`: what can be said of the scripts without running them.
+
+use std::{path::PathBuf, process::Command, time::Duration};
+
+use quiesce::{method::Method, script, session::SessionId};
+
+use crate::session::postgresql;
+
+#[test]
+fn shellcheck_finds_nothing_in_the_files() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut files: Vec<PathBuf> = vec![format!("{root}/src/engines/postgresql/guest.sh").into()];
+    let guest = std::fs::read_dir(format!("{root}/guest")).expect("the directory");
+    files.extend(guest.map(|entry| entry.expect("an entry").path()));
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "sh"));
+    assert!(files.len() > 10);
+    let output = Command::new("shellcheck").args(&files).output();
+    let output = output.expect("shellcheck is installed");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// The three scripts of one session.
+fn rendered() -> [String; 3] {
+    let session = SessionId::random();
+    let engines = [postgresql()];
+    let hold = script::Hold {
+        session: &session,
+        engines: &engines,
+        boot_id: "boot",
+        start_before: Duration::from_secs(1),
+        method: Method::Freeze,
+        max_hold: Duration::from_secs(60),
+        mounts: &["/data".into()],
+    };
+    [
+        script::probe(&session, &engines),
+        script::hold(&hold),
+        script::release(&session, &engines, "boot"),
+    ]
+    .map(|script| script.text)
+}
+
+#[test]
+fn a_script_fits_into_a_command_and_holds_nothing_that_ssm_interprets() {
+    for text in rendered() {
+        // SSM documents, with their parameters, are limited to 64 KiB.
+        assert!(text.len() < 56 * 1024, "{} bytes", text.len());
+        assert!(!text.contains("{{"), "SSM would look for a parameter");
+        assert!(!text.contains('\r'));
+    }
+}
