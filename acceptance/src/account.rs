@@ -140,16 +140,14 @@ impl Account {
 
     pub async fn delete_snapshot(&self, snapshot: &str) -> Result<(), Error> {
         let delete = self.ec2.delete_snapshot().snapshot_id(snapshot);
-        delete
-            .send()
-            .await
-            .map_err(refused("ec2:DeleteSnapshot"))?;
+        delete.send().await.map_err(refused("ec2:DeleteSnapshot"))?;
         Ok(())
     }
 
     /// Deregisters an image and deletes its snapshots.
     pub async fn discard(&self, image: &Image) -> Result<(), Error> {
-        self.deregister(image.image_id().unwrap_or_default()).await?;
+        self.deregister(image.image_id().unwrap_or_default())
+            .await?;
         for snapshot in snapshots_of(image) {
             self.delete_snapshot(&snapshot).await?;
         }

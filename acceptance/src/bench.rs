@@ -2,10 +2,12 @@
 
 mod record;
 mod report;
+mod round;
 mod row;
 
 pub use self::{
     record::{Hold, Journal, Line, Machine, Round},
     report::render,
+    round::{Made, judge, make},
     row::{Method, Row, rows},
 };

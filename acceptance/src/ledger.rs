@@ -5,12 +5,14 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use crate::timeline::Span;
+
 /// A commit that the server acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Commit {
-    pub sequence: u64,
-    pub sent: Duration,
-    pub acknowledged: Duration,
+struct Commit {
+    sequence: u64,
+    sent: Duration,
+    acknowledged: Duration,
 }
 
 /// Every acknowledged commit, in order, and the one that is under way.
@@ -46,8 +48,13 @@ impl Ledger {
         }
     }
 
-    pub fn commits(&self) -> &[Commit] {
-        &self.commits
+    /// Each commit from sent to acknowledged, for a drawing.
+    pub fn spans(&self) -> Vec<Span> {
+        let span = |commit: &Commit| Span {
+            from: commit.sent,
+            to: commit.acknowledged,
+        };
+        self.commits.iter().map(span).collect()
     }
 
     /// The first acknowledgement after `instant`: since when clients can write again.
@@ -67,10 +74,9 @@ impl Ledger {
         finished.chain(waiting).max()
     }
 
-    /// Compares the numbers found in an image with what clients were told, for a cut that lies inside
-    /// `began..=ended`.
-    pub fn compare(&self, found: &Found, began: Duration, ended: Duration) -> Comparison {
-        let promised = self.commits.iter().filter(|c| c.acknowledged < began);
+    /// Compares the numbers found in an image with what clients were told, for a cut that lies inside `cut`.
+    pub fn compare(&self, found: &Found, cut: Span) -> Comparison {
+        let promised = self.commits.iter().filter(|c| c.acknowledged < cut.from);
         let (present, lost): (Vec<&Commit>, Vec<&Commit>) =
             promised.partition(|c| found.contains(c.sequence));
         Comparison {
@@ -79,7 +85,7 @@ impl Ledger {
             ahead: self
                 .commits
                 .iter()
-                .filter(|c| c.sent > ended && found.contains(c.sequence))
+                .filter(|c| c.sent > cut.to && found.contains(c.sequence))
                 .map(|c| c.sequence)
                 .collect(),
         }
@@ -133,6 +139,13 @@ mod tests {
         Duration::from_millis(millis)
     }
 
+    const fn span(from: u64, to: u64) -> Span {
+        Span {
+            from: ms(from),
+            to: ms(to),
+        }
+    }
+
     /// Commits 1..=5, sent at 0, 100, 200... and acknowledged 10 ms later, except for 3: at 450.
     fn ledger() -> Ledger {
         let mut ledger = Ledger::default();
@@ -155,12 +168,12 @@ mod tests {
         assert!(!ledger.acknowledge(lost_in_a_disconnect, ms(60)));
         assert!(ledger.acknowledge(sequence, ms(60)));
         assert!(!ledger.acknowledge(sequence, ms(61)), "only once");
-        assert_eq!(ledger.commits().len(), 1);
+        assert_eq!(ledger.spans().len(), 1);
     }
 
     #[test]
     fn everything_promised_is_there() {
-        let comparison = ledger().compare(&found("1-3\n"), ms(300), ms(400));
+        let comparison = ledger().compare(&found("1-3\n"), span(300, 400));
         assert_eq!(comparison.promised, 2);
         assert_eq!(comparison.lost, Vec::<u64>::new());
         assert_eq!(comparison.ahead, Vec::<u64>::new());
@@ -169,20 +182,20 @@ mod tests {
     #[test]
     fn a_commit_under_way_during_the_cut_may_be_there_or_not() {
         for lines in ["1-2\n", "1-3\n"] {
-            let comparison = ledger().compare(&found(lines), ms(300), ms(400));
+            let comparison = ledger().compare(&found(lines), span(300, 400));
             assert!(comparison.lost.is_empty() && comparison.ahead.is_empty());
         }
     }
 
     #[test]
     fn lost_commits_are_named() {
-        let comparison = ledger().compare(&found("1-1\n4-4"), ms(460), ms(470));
+        let comparison = ledger().compare(&found("1-1\n4-4"), span(460, 470));
         assert_eq!((comparison.promised, comparison.lost), (3, vec![2, 3]));
     }
 
     #[test]
     fn commits_from_after_the_cut_are_named() {
-        let comparison = ledger().compare(&found("1-5"), ms(300), ms(400));
+        let comparison = ledger().compare(&found("1-5"), span(300, 400));
         assert_eq!(comparison.ahead, vec![4, 5]);
     }
 

@@ -8,14 +8,18 @@ pub mod bench;
 pub mod binaries;
 pub mod clock;
 pub mod configuration;
+pub mod console;
 mod error;
 pub mod judge;
 pub mod ledger;
+pub mod leftovers;
 pub mod load;
+pub mod machine;
 pub mod moment;
 pub mod scene;
 pub mod stage;
 pub mod statistics;
+pub mod story;
 pub mod terraform;
 pub mod timeline;
 

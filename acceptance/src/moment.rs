@@ -161,7 +161,10 @@ mod tests {
         assert!(Moment::HoldDelivered.reached(&entries));
         assert!(!Moment::Held.reached(&entries));
         entries.push(command("hold", "delivered"));
-        assert!(!Moment::ReleaseDelivered.reached(&entries), "delivered twice");
+        assert!(
+            !Moment::ReleaseDelivered.reached(&entries),
+            "delivered twice"
+        );
         entries.push(command("hold", "replied Success"));
         assert!(Moment::Held.reached(&entries));
         assert!(!Moment::FirstSnapshot.reached(&entries));

@@ -53,7 +53,9 @@ impl<'a> Scene<'a> {
     /// A fresh working directory, no faults, default settings.
     pub async fn set(stage: &'a Stage) -> Result<Self, Error> {
         stage.lab.clear_faults();
-        stage.lab.configure(|settings| *settings = Settings::default());
+        stage
+            .lab
+            .configure(|settings| *settings = Settings::default());
         Ok(Self {
             stage,
             terraform: Terraform::new(&binaries::provider_directory()?)?,
@@ -93,7 +95,10 @@ impl<'a> Scene<'a> {
         let deadline = Instant::now() + COMMAND_WITHIN;
         while !moment.reached(&self.journal()?) {
             if Instant::now() > deadline {
-                return Err(Error::timed_out(format!("waiting for {moment}"), COMMAND_WITHIN));
+                return Err(Error::timed_out(
+                    format!("waiting for {moment}"),
+                    COMMAND_WITHIN,
+                ));
             }
             sleep(GLANCE).await;
         }
@@ -116,7 +121,9 @@ impl<'a> Scene<'a> {
         if output.success() {
             return Ok(());
         }
-        Err(Error::Unexpected(format!("{argv:?} in the guest: {output:?}")))
+        Err(Error::Unexpected(format!(
+            "{argv:?} in the guest: {output:?}"
+        )))
     }
 
     /// Waits for the end of a run.
@@ -155,13 +162,42 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Waits until writes are held.
+    pub async fn held(&self, within: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + within;
+        while self.holds().await?.is_empty() {
+            if Instant::now() > deadline {
+                return Err(Error::timed_out("waiting for a hold", within));
+            }
+            sleep(GLANCE).await;
+        }
+        Ok(())
+    }
+
+    /// A client's commit from now on.
+    pub async fn writes_again(&self) -> Result<(), Error> {
+        let load = &self.stage.load;
+        load.writes_after(clock::now(), COMMIT_WITHIN).await?;
+        Ok(())
+    }
+
+    /// Waits until SSM has noticed that the server's agent is gone.
+    pub async fn agent_is_lost(&self) -> Result<(), Error> {
+        let lost = self.stage.lab.settings().commands.ping_lost_after_ms;
+        sleep(Duration::from_millis(lost) + GLANCE).await;
+        Ok(())
+    }
+
     /// Exactly one hold since this scenario began.
     pub async fn held_once(&self) -> Result<(), Error> {
         let holds = self.holds().await?;
         if holds.len() == 1 {
             return Ok(());
         }
-        Err(Error::Unexpected(format!("held {} times: {holds:?}", holds.len())))
+        Err(Error::Unexpected(format!(
+            "held {} times: {holds:?}",
+            holds.len()
+        )))
     }
 
     /// No hold since this scenario began.
@@ -187,7 +223,9 @@ impl<'a> Scene<'a> {
         if flaws.is_empty() {
             return Ok(());
         }
-        Err(Error::Unexpected(format!("the image is not clean: {flaws:?}")))
+        Err(Error::Unexpected(format!(
+            "the image is not clean: {flaws:?}"
+        )))
     }
 
     /// What there is now and was not before, images and snapshots.
@@ -202,9 +240,7 @@ impl<'a> Scene<'a> {
         if !added.is_empty() {
             return Err(Error::Unexpected(format!("left behind: {added:?}")));
         }
-        let load = &self.stage.load;
-        load.writes_after(clock::now(), COMMIT_WITHIN).await?;
-        Ok(())
+        self.writes_again().await
     }
 
     /// What every scenario owes to the next one.

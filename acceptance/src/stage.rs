@@ -31,6 +31,18 @@ const BOOT_WITHIN: Duration = Duration::from_mins(2);
 /// Both cores busy, and room for whatever is measured.
 const CLIENTS: u32 = 4;
 
+/// The server that every stage has. A large busy one checkpoints all the time, since its WAL fills `max_wal_size` over
+/// and over; this small one would do so every five minutes.
+fn server() -> ServerSpec {
+    let settings = [("max_wal_size", "64MB"), ("checkpoint_timeout", "30s")];
+    ServerSpec {
+        settings: settings
+            .map(|(name, value)| (name.into(), value.into()))
+            .into(),
+        ..ServerSpec::default()
+    }
+}
+
 /// The lab, its production server, and the clients of that.
 pub struct Stage {
     pub lab: Lab,
@@ -64,7 +76,7 @@ impl Stage {
     }
 
     async fn in_lab(lab: &Lab, layout: Layout) -> Result<(String, Machine, Load), Error> {
-        let image = lab.golden_image(layout, &ServerSpec::default()).await?;
+        let image = lab.golden_image(layout, &server()).await?;
         let instance = lab.launch(&image, "production")?;
         lab.ready(&instance, BOOT_WITHIN).await?;
         let machine = lab
@@ -98,12 +110,7 @@ impl Stage {
     }
 
     /// Boots an image, examines its database, and terminates it.
-    pub async fn judge(
-        &self,
-        image: &str,
-        ledger: &Ledger,
-        cut: Span,
-    ) -> Result<Judgement, Error> {
+    pub async fn judge(&self, image: &str, ledger: &Ledger, cut: Span) -> Result<Judgement, Error> {
         let began = clock::now();
         let instance = self.account.launch(image).await?;
         let machine = self.machine_of(&instance).await?;
@@ -121,7 +128,10 @@ impl Stage {
             }
             sleep(Duration::from_millis(20)).await;
         }
-        Err(Error::timed_out(format!("the boot of {instance}"), BOOT_WITHIN))
+        Err(Error::timed_out(
+            format!("the boot of {instance}"),
+            BOOT_WITHIN,
+        ))
     }
 
     /// Takes everything down. The lab's guard has the last word on whether something was held too long.

@@ -38,6 +38,11 @@ impl Sample {
     }
 }
 
+/// A length of time as a figure, in ms.
+pub fn milliseconds(length: std::time::Duration) -> f64 {
+    length.as_secs_f64() * 1000.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! What the benchmark saw, one JSON object a line: a long run can be collected in pieces and is never lost.
 
 use std::{
+    fmt,
     fs::{self, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -50,6 +51,23 @@ pub struct Round {
     pub stall_ms: f64,
     /// Begin to verdict.
     pub seconds: f64,
+}
+
+/// For the person who waits: clean or how not, the hold, the time.
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.flaws.is_empty() {
+            f.write_str("clean")?;
+        }
+        for (index, flaw) in self.flaws.iter().enumerate() {
+            write!(f, "{}{flaw}", if index == 0 { "" } else { "; " })?;
+        }
+        if let Some(hold) = self.hold {
+            write!(f, ", held {:.0} ms", hold.seen_ms)?;
+            write!(f, " (claimed {:.0})", hold.claimed_ms)?;
+        }
+        write!(f, ", {:.1} s", self.seconds)
+    }
 }
 
 /// How long writes were held.

@@ -17,7 +17,8 @@ Each round takes one image of a PostgreSQL server under full pgbench load in the
 recover by itself. *Clean* means: it starts, `pg_amcheck --heapallindexed --parent-check` finds nothing in any table
 or index, pgbench's four sums agree, every commit that was acknowledged before writes were held is there, and none that
 was sent after they were let go. *plain* is `CreateImage` with `NoReboot`, as `aws_ami_from_instance` with
-`snapshot_without_reboot` does it. The snapshots of one image start up to 1.5 s apart.
+`snapshot_without_reboot` does it. The snapshots of one image start up to 1.5 s apart. The server checkpoints as often
+as a large busy one does (`max_wal_size = 64MB`).
 
 *Hold* is how long writes were held: as the lab's witness saw it in the kernel, and as `evidence.hold_ms` claims it.
 *Stall* is the longest that a writing client waited for one commit meanwhile. The image of the round before boots
@@ -122,7 +123,7 @@ fn machines(out: &mut String, lines: &[Line]) {
         push(
             out,
             format_args!(
-                "- {}, {} cores, {} GiB; Linux {}; {}; PostgreSQL {}; revision {}\n",
+                "- {}, {} cores, {} GiB; Linux {}; {}; {}; revision {}\n",
                 machine.processor,
                 machine.cores,
                 machine.memory_gib,

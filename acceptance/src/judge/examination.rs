@@ -19,6 +19,9 @@ use crate::{
 const UNIT: &str = "postgresql@15-main";
 const LOG: &str = "/var/log/postgresql/postgresql-15-main.log";
 
+/// Debian keeps it off the PATH.
+const AMCHECK: &str = "/usr/lib/postgresql/15/bin/pg_amcheck";
+
 /// Longer than [`READY`] tries.
 const START_WITHIN: Duration = Duration::from_mins(3);
 const CHECK_WITHIN: Duration = Duration::from_mins(2);
@@ -53,7 +56,7 @@ pub async fn examine(
         balance: balance(machine).await?,
         commits: found(machine)
             .await?
-            .map(|found| ledger.compare(&found, cut.from, cut.to)),
+            .map(|found| ledger.compare(&found, cut)),
         findings: findings(machine).await?,
     }))
 }
@@ -63,7 +66,7 @@ type Checked<T> = Result<Result<T, String>, Error>;
 
 async fn findings(machine: &Machine) -> Checked<Findings> {
     let amcheck = [
-        "pg_amcheck",
+        AMCHECK,
         "--all",
         "--install-missing",
         "--heapallindexed",
@@ -94,7 +97,12 @@ async fn query<T>(machine: &Machine, sql: &str, parse: fn(&str) -> Option<T>) ->
 
 async fn as_postgres(machine: &Machine, argv: &[&str]) -> Result<Output, Error> {
     let argv = [&["runuser", "-u", "postgres", "--"], argv].concat();
-    Ok(machine.exec(&argv, b"", CHECK_WITHIN).await?)
+    let output = machine.exec(&argv, b"", CHECK_WITHIN).await?;
+    // runuser's own codes for a program that it cannot run: nothing was checked.
+    if matches!(output.status.code(), Some(126 | 127)) {
+        return Err(Error::Unexpected(complaint(&output)));
+    }
+    Ok(output)
 }
 
 /// The first thing that a tool complained about.

@@ -1,0 +1,111 @@
+//! The scenarios: the real terraform against the lab, with a real database under load. One lab and one server for
+//! all of them; after one that fails both are made anew.
+//!
+//! Run one with `cargo test --package acceptance --test scenarios -- <part of its name>`.
+
+mod content;
+mod kills;
+mod permissions;
+mod proof;
+mod refusals;
+
+use std::{pin::Pin, process::ExitCode, sync::Arc, time::Duration};
+
+use acceptance::{
+    Error,
+    scene::{Scene, Theatre},
+};
+use lab::host::Layout;
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::{
+    runtime::Runtime,
+    sync::Mutex,
+    time::{Instant, timeout},
+};
+
+/// No scenario takes this long; one that does hangs.
+const LIMIT: Duration = Duration::from_mins(4);
+
+/// One scenario: on which layout, and what it does.
+struct Scenario {
+    name: String,
+    layout: Layout,
+    play: Play,
+}
+
+type Play = Box<
+    dyn for<'a> Fn(&'a Scene<'a>) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>
+        + Send,
+>;
+
+/// Functions as scenarios, on two volumes with ext4 unless they say otherwise.
+macro_rules! scenarios {
+    ($($name:ident),* $(,)?) => {
+        vec![$($crate::Scenario {
+            name: format!("{}::{}", module_path!().rsplit("::").next().unwrap_or_default(), stringify!($name)),
+            layout: lab::host::Layout::TwoExt4,
+            play: Box::new(|scene| Box::pin($name(scene))),
+        }),*]
+    };
+}
+use scenarios;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // One server, one pair of cores: nothing runs beside a scenario.
+    arguments.test_threads = Some(1);
+    let runtime = Arc::new(Runtime::new().expect("threads"));
+    let theatre = Arc::new(Mutex::new(Theatre::default()));
+    let conclusion = libtest_mimic::run(&arguments, trials(&runtime, &theatre));
+    let closed = runtime.block_on(async { theatre.lock().await.strike().await });
+    if let Err(error) = closed {
+        eprintln!("the lab was not torn down: {error}");
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
+}
+
+fn trials(runtime: &Arc<Runtime>, theatre: &Arc<Mutex<Theatre>>) -> Vec<Trial> {
+    let chapters = [
+        content::all(),
+        permissions::all(),
+        refusals::all(),
+        proof::all(),
+        kills::all(),
+    ];
+    let mut all: Vec<Scenario> = chapters.into_iter().flatten().collect();
+    // A change of the layout costs a boot.
+    all.sort_by_key(|scenario| scenario.layout);
+    all.into_iter()
+        .map(|scenario| {
+            let (runtime, theatre) = (runtime.clone(), theatre.clone());
+            Trial::test(scenario.name.clone(), move || {
+                runtime
+                    .block_on(play(&theatre, &scenario))
+                    .map_err(Failed::from)
+            })
+        })
+        .collect()
+}
+
+async fn play(theatre: &Mutex<Theatre>, scenario: &Scenario) -> Result<(), Error> {
+    let mut theatre = theatre.lock().await;
+    let began = Instant::now();
+    let scene = theatre.scene(scenario.layout).await?;
+    let played = timeout(LIMIT, (scenario.play)(&scene)).await;
+    let played = played.unwrap_or_else(|_| Err(Error::timed_out(&scenario.name, LIMIT)));
+    let result = match played {
+        Ok(()) => scene.end().await,
+        Err(error) => Err(error),
+    };
+    if result.is_err() {
+        // The next scenario is not to suffer; what this one did to the lab matters less than why it failed.
+        let _ = theatre.strike().await;
+    }
+    eprintln!(
+        "{} took {:.1} s",
+        scenario.name,
+        began.elapsed().as_secs_f64()
+    );
+    result
+}
