@@ -44,6 +44,8 @@ pub enum Fault {
     Late(Duration),
     /// Done again, this long after the first time.
     Twice(Duration),
+    /// Done, the answer lost; done again after this long, and that is answered: an agent that was restarted.
+    Resubmitted(Duration),
     /// Done; the answer of a guest is replaced.
     Answer(BadAnswer),
     /// The port itself panics.
@@ -169,7 +171,7 @@ where
         })
     };
     let (delay_before, delay_after) = match fault {
-        Some(Fault::Slow(delay)) => (delay, Duration::ZERO),
+        Some(Fault::Slow(delay) | Fault::Resubmitted(delay)) => (delay, Duration::ZERO),
         Some(Fault::Late(delay)) => (Duration::ZERO, delay),
         _ => (Duration::ZERO, Duration::ZERO),
     };
@@ -177,6 +179,7 @@ where
         Some(Fault::Hang) => pending().await,
         Some(Fault::Panic) => panic!("a port that panics"),
         Some(Fault::Twice(later)) => drop(begin(later)),
+        Some(Fault::Resubmitted(_)) => drop(begin(Duration::ZERO)),
         Some(Fault::Stop) => stop.cancel(),
         _ => {}
     }

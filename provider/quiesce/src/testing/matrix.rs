@@ -33,8 +33,10 @@ const FAULTS: [Fault; 13] = [
 ];
 
 /// What can go wrong with a guest besides: its agent resubmits, its answer is anything.
-const GUEST_FAULTS: [Fault; 6] = [
+const GUEST_FAULTS: [Fault; 8] = [
     Fault::Twice(s(8)),
+    Fault::Resubmitted(s(8)),
+    Fault::Resubmitted(s(40)),
     Fault::Answer(BadAnswer::Empty),
     Fault::Answer(BadAnswer::Noise),
     Fault::Answer(BadAnswer::Truncated),
