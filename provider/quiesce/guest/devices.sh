@@ -1,24 +1,41 @@
 # shellcheck shell=dash
 # From a file system's device down to the disks beneath it, and from disks to EBS volumes, all by device number.
 
-# The block devices that a file system lies on directly, "major:minor" each -> BASES. Its own device, except for btrfs, whose
-# mounts show an anonymous device number. $1: its device, $2: its type, $3: its source as mountinfo spells it.
+# The block devices that a file system lies on directly, "major:minor" each -> BASES. Its own device, except where mounts show an anonymous
+# device number. $1: its device, $2: its type, $3: its source as mountinfo spells it.
 bases() {
-    local pool entry found=""
-    BASES=$1
-    [ "$2" = btrfs ] || return 0
     unspell "$3"
-    device_number "$PLAIN" || return 0
-    found=$DEVICE_NUMBER
+    case $2 in
+        btrfs) btrfs_bases "$PLAIN" ;;
+        zfs) zfs_bases "${PLAIN%%/*}" ;;
+        *) BASES=$1 ;;
+    esac
+}
+
+# All devices of the btrfs file system that device node $1 belongs to.
+btrfs_bases() {
+    local pool entry
     BASES=""
+    device_number "$1" || return 0
     for pool in "$SYS/fs/btrfs"/*/devices; do
         BASES=""
         for entry in "$pool"/*; do
             first_line "$entry/dev" && BASES="$BASES $LINE"
         done
-        case " $BASES " in *" $found "*) return 0 ;; esac
+        case " $BASES " in *" $DEVICE_NUMBER "*) return 0 ;; esac
     done
-    BASES=$found
+    BASES=$DEVICE_NUMBER
+}
+
+# All devices of ZFS pool $1.
+zfs_bases() {
+    local name _rest
+    BASES=""
+    while read -r name _rest; do
+        case $name in /*) device_number "$name" && BASES="$BASES $DEVICE_NUMBER" ;; esac
+    done <<DEVICES
+$(zpool list -vHPL "$1" 2>/dev/null)
+DEVICES
 }
 
 # The device number of the node $1, symbolic links followed -> DEVICE_NUMBER.

@@ -15,8 +15,9 @@ hold() {
         answer_again
         return
     fi
+    # The method first: whoever sees an owner also sees what it is about to do.
     myself
-    write_whole "$OWN/owner" "$MYSELF"
+    write_whole "$OWN/method" "$CDB_METHOD" && write_whole "$OWN/owner" "$MYSELF"
     forget_old_sessions
     if take_lock && ready_to_hold; then
         bring_about || give_up
@@ -30,8 +31,12 @@ hold() {
 
 state_is_open() {
     open_state && return 0
-    problem no_state "The directory $STATE cannot be made." "Look for a /run that is full or read-only."
+    no_state
     return 1
+}
+
+no_state() {
+    problem no_state "The state of a hold cannot be written to $STATE." "Look for a /run that is full or read-only."
 }
 
 in_time_for_this_boot() {
@@ -66,7 +71,7 @@ take_lock() {
 report_hold_in_progress() {
     describe_hold "$LOCKED"
     report hold_in_progress "$HOLD_JSON"
-    problem hold_in_progress "Session ${LOCKED##*/} holds this guest since $((H_BEGAN ? NOW - H_BEGAN : 0)) ms (method ${H_METHOD:-unknown}); its switch fires in $((H_FIRES ? H_FIRES - NOW : 0)) ms." \
+    problem hold_in_progress "Session ${LOCKED##*/} has held this guest for $HELD_FOR ms (method $H_METHOD); its switch fires in $FIRES_IN ms." \
         "Wait until it is done. It cannot last longer than its switch allows."
 }
 
@@ -92,10 +97,12 @@ ready_to_hold() {
     order_mounts && may_use_method || return 1
     [ "$CDB_METHOD" != stop ] || each_engine remember || return 1
     now
-    write_whole "$OWN/method" "$CDB_METHOD" &&
-        write_whole "$OWN/mounts" "$MOUNTS" &&
-        write_whole "$OWN/limits" "$NOW $CDB_FLUSH_LIMIT_MS $CDB_MAX_HOLD_MS"
     FLUSH_UNTIL=$((NOW + CDB_FLUSH_LIMIT_MS))
+    if ! write_whole "$OWN/mounts" "$MOUNTS" ||
+        ! write_whole "$OWN/limits" "$NOW $CDB_FLUSH_LIMIT_MS $CDB_MAX_HOLD_MS"; then
+        no_state
+        return 1
+    fi
 }
 
 # The mounts to hold, in the order asked for, which must be those on which the servers write now -> MOUNTS ("device mount-point").
@@ -117,7 +124,6 @@ ASKED
     done <<NOW_WRITTEN
 $DATA_MOUNTS
 NOW_WRITTEN
-    [ -n "$MOUNTS" ]
 }
 
 # Can every mount be frozen, without stalling the guest itself?
@@ -204,7 +210,7 @@ flush() {
     each_engine flush || return 1
     now
     took=$((NOW - took))
-    sync_mounts "$FLUSH_UNTIL" || { sync_failed; return 1; }
+    sync_mounts "$FLUSH_UNTIL" 20 || { sync_failed; return 1; }
     each_engine flush_rest "$took"
 }
 

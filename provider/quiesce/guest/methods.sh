@@ -44,7 +44,7 @@ hold_by_freeze() {
     freeze_witness
 }
 
-# From now on not one block may be written to the devices beneath the frozen file systems.
+# From now on not one sector may be written to the devices beneath the frozen file systems.
 freeze_witness() {
     written "$HELD_BASES" || { warn "The kernel keeps no write counters of $HELD_BASES."; return 0; }
     write_whole "$OWN/witness" "$WRITTEN"
@@ -63,7 +63,7 @@ hold_by_pause() {
         }
     done
     pause_witness
-    sync_mounts "$HOLD_UNTIL" || sync_failed
+    sync_mounts "$HOLD_UNTIL" 2 || sync_failed
 }
 
 # By the cgroup v2 freezer, where the server has a cgroup to itself: one switch, and nothing can fork past it.
@@ -135,7 +135,7 @@ hold_by_stop() {
             "Close long-running sessions before the image is taken, or raise max_hold_seconds."
         return 1
     fi
-    sync_mounts "$HOLD_UNTIL" || sync_failed
+    sync_mounts "$HOLD_UNTIL" 2 || sync_failed
 }
 
 stop_servers() {
@@ -145,9 +145,9 @@ stop_servers() {
 
 # ---- writing out ------------------------------------------------------------------------------------------------------
 
-# Writes every data mount's dirty pages out, all at once, until uptime $1.
+# Writes every data mount's dirty pages out, all at once, until uptime $1; looks every $2 ms whether that is done.
 sync_mounts() {
-    local until="$1" device point pids="" pid
+    local until="$1" pause="$2" device point pids="" pid
     while read -r device point; do
         unspell "$point"
         sync_mount "$PLAIN" </dev/null >/dev/null 2>&1 &
@@ -155,7 +155,7 @@ sync_mounts() {
     done <"$OWN/mounts"
     for pid in $pids; do
         now
-        await $((until - NOW)) 2 ended "$pid" || { SAID="sync is not done within its time limit"; return 1; }
+        await $((until - NOW)) "$pause" ended "$pid" || { SAID="sync is not done within its time limit"; return 1; }
         wait "$pid" || { SAID="sync failed"; return 1; }
     done
 }

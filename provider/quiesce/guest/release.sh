@@ -83,7 +83,7 @@ was_claimed() {
     [ "$LINE" = release ] || broken let-go "The hold was let go before: by $LINE."
 }
 
-# Not one block was written beneath the frozen file systems. That they are frozen shows when they are thawed.
+# Not one sector was written beneath the frozen file systems. That they are frozen shows when they are thawed.
 verify_frozen() {
     local entry devices=""
     slurp "$OWN/witness" || return 0
@@ -91,7 +91,7 @@ verify_frozen() {
         devices="$devices ${entry%%=*}"
     done
     written "$devices"
-    [ "$WRITTEN" = "$TEXT" ] || broken writes "Blocks were written during the hold: $TEXT became $WRITTEN."
+    [ "$WRITTEN" = "$TEXT" ] || broken writes "Sectors were written during the hold: $TEXT became $WRITTEN."
 }
 
 # Every process is still there, still paused, and has not run once.

@@ -96,14 +96,13 @@ forget() {
 }
 forget
 
-# The hold in directory $1 as the reports describe it -> HOLD_JSON.
+# The hold in directory $1 as the reports describe it -> HOLD_JSON, HELD_FOR, FIRES_IN (ms).
 describe_hold() {
-    local for=0 in=0
     forget
     recall "$1"
     now
-    [ -z "$H_BEGAN" ] || for=$((NOW - H_BEGAN))
-    [ -z "$H_FIRES" ] || in=$((H_FIRES - NOW))
-    [ "$in" -ge 0 ] || in=0
-    HOLD_JSON="{\"session\":\"${1##*/}\",\"method\":\"${H_METHOD:-freeze}\",\"held_for_ms\":$for,\"fires_in_ms\":$in}"
+    HELD_FOR=0 FIRES_IN=0
+    [ -z "$H_BEGAN" ] || HELD_FOR=$((NOW - H_BEGAN))
+    [ -z "$H_FIRES" ] || [ "$H_FIRES" -lt "$NOW" ] || FIRES_IN=$((H_FIRES - NOW))
+    HOLD_JSON="{\"session\":\"${1##*/}\",\"method\":\"$H_METHOD\",\"held_for_ms\":$HELD_FOR,\"fires_in_ms\":$FIRES_IN}"
 }

@@ -2,14 +2,14 @@
 # Independent witnesses of an unbroken hold: counters of the kernel's own that stand still while writes are held. Taken when all is held,
 # compared when it is let go.
 
-# What block devices $1 have written so far: requests and sectors of each, as the kernel counts them -> WRITTEN. Nothing beneath a
-# frozen file system moves.
+# How many sectors block devices $1 have been told to write so far -> WRITTEN ("device=sectors" each); fails where the kernel does not count.
+# Sectors, not requests: an fsync that finds nothing to write still sends an empty flush, frozen or not.
 written() {
-    local device requests sectors
+    local device sectors
     WRITTEN=""
     for device in $1; do
-        read -r _ _ _ _ requests _ sectors _ <"$SYS/dev/block/$device/stat" || return 1
-        WRITTEN="$WRITTEN $device=$requests+$sectors"
+        read -r _ _ _ _ _ _ sectors _ <"$SYS/dev/block/$device/stat" || return 1
+        WRITTEN="$WRITTEN $device=$sectors"
     done
 } 2>/dev/null
 

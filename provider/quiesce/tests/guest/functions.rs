@@ -388,7 +388,20 @@ fn btrfs_leads_to_all_of_its_devices() {
 }
 
 #[test]
-fn the_write_witness_counts_requests_and_sectors() {
+fn zfs_leads_to_all_devices_of_its_pool() {
+    let tree = Tree::new();
+    tree.node("dev/nvme1n1p1", 259, 1)
+        .node("dev/nvme2n1p1", 259, 6);
+    let root = tree.path("dev");
+    let body = format!(
+        "zpool() {{ [ \"$3\" = tank ] && printf 'tank\\t9G\\n\\tmirror-0\\t9G\\n\\t{root}/nvme1n1p1\\t-\\n\\t{root}/nvme2n1p1\\t-\\n'; }}
+         bases 0:50 zfs tank/pg/data; echo $BASES"
+    );
+    assert_eq!(tree.run(&body), "259:1 259:6\n");
+}
+
+#[test]
+fn the_write_witness_counts_sectors() {
     let tree = Tree::new();
     tree.block("pci/nvme1n1", "259:0");
     tree.file(
@@ -397,7 +410,7 @@ fn the_write_witness_counts_requests_and_sectors() {
     );
     assert_eq!(
         tree.run("written 259:0; echo $WRITTEN; written 8:0 || echo unknown"),
-        "259:0=33+4096\nunknown\n"
+        "259:0=4096\nunknown\n"
     );
 }
 

@@ -11,8 +11,11 @@ use crate::{
     session::Session,
 };
 
-/// How many steps of one script a sweep kills at, spread evenly over all that it runs.
-const KILLS: usize = 10;
+/// How many steps of one script a sweep kills at, spread evenly over all that it runs. `GUEST_KILLS=9999` kills at every single one.
+fn kills() -> usize {
+    let asked = std::env::var("GUEST_KILLS").ok();
+    asked.map_or(10, |kills| kills.parse().expect("GUEST_KILLS is a number"))
+}
 
 /// Bash runs this before every command, in functions and subshells too: notes the line, and dies at the one asked for.
 fn dying_at(script: &str, line: u32) -> String {
@@ -73,7 +76,7 @@ impl Victim {
 }
 
 fn spread(lines: &[u32]) -> impl Iterator<Item = u32> + '_ {
-    let step = lines.len().div_ceil(KILLS).max(1);
+    let step = lines.len().div_ceil(kills()).max(1);
     lines.iter().copied().step_by(step)
 }
 
