@@ -17,7 +17,7 @@ use crate::CallError;
 const DEREGISTER: &str = "ec2:DeregisterImage";
 
 /// One round, each call once. What could not be removed comes back with EC2's reason; an error means that nothing was
-/// tried, because EC2 did not say what there is, or because the session's image is proven.
+/// tried, because EC2 did not say what there is. Of a session whose image is proven, nothing is removed.
 pub(super) async fn session(
     ec2: &Client,
     session: &SessionId,
@@ -25,11 +25,10 @@ pub(super) async fn session(
 ) -> Result<Vec<Leftover>, CallError> {
     let found = observe::find(ec2, session).await?;
     if let Some(proven) = found.images.iter().find(|image| is_proven(image)) {
-        let id = proven.image_id().unwrap_or_default();
-        return Err(CallError::refused(
-            DEREGISTER,
-            format!("{id} is proven: it is not discarded"),
-        ));
+        return Ok(vec![Leftover {
+            id: proven.image_id().unwrap_or_default().to_owned(),
+            reason: "it is proven, so it is not discarded".to_owned(),
+        }]);
     }
     let images: BTreeSet<&str> = found.images.iter().filter_map(Image::image_id).collect();
     let ours = found.snapshots.iter().filter(|it| !is_foreign(it, session));

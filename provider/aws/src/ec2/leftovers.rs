@@ -1,8 +1,11 @@
-//! Sessions that a dead run left behind: pending, past their time, of the same image name or the same instance.
+//! Sessions that a dead run left behind: pending and of the same image name, or of the same instance and past their time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::{Client, types::Filter};
+use aws_sdk_ec2::{
+    Client,
+    types::{Filter, Image, Snapshot},
+};
 use quiesce::session::SessionId;
 use time::OffsetDateTime;
 
@@ -23,19 +26,28 @@ pub(super) async fn find(
         describe::snapshots(ec2, of_instance()),
         describe::snapshots(ec2, of_name()),
     )?;
-    let image_tags = images.into_iter().chain(namesakes).map(|image| image.tags);
-    let snapshot_tags = snapshots
-        .into_iter()
-        .chain(their_snapshots)
-        .map(|snapshot| snapshot.tags);
-    let mut left: BTreeSet<SessionId> = image_tags
-        .chain(snapshot_tags)
-        .filter_map(|them| tags::expired_session(&tags::from_sdk(them), now))
+    let namesakes =
+        tag_sets(namesakes, their_snapshots).filter_map(|tags| tags::pending_session(&tags));
+    let expired = tag_sets(images, snapshots)
+        .filter_map(|tags| tags::pending_session(&tags))
+        .filter(|(_, expires)| *expires < now);
+    let mut left: BTreeSet<SessionId> = namesakes
+        .chain(expired)
+        .map(|(session, _)| session)
         .collect();
     for sealed in sealed(ec2, &left).await? {
         left.remove(&sealed);
     }
     Ok(left.into_iter().collect())
+}
+
+fn tag_sets(
+    images: Vec<Image>,
+    snapshots: Vec<Snapshot>,
+) -> impl Iterator<Item = BTreeMap<String, String>> {
+    let of_images = images.into_iter().map(|image| image.tags);
+    let of_snapshots = snapshots.into_iter().map(|snapshot| snapshot.tags);
+    of_images.chain(of_snapshots).map(tags::from_sdk)
 }
 
 fn pending(key: &str, value: &str) -> Vec<Filter> {

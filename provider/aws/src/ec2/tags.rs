@@ -10,7 +10,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 pub const PREFIX: &str = "consistent:";
 /// The session's id, from the first moment on, on image and snapshots.
 pub const SESSION: &str = "consistent:session";
-/// [`PENDING`] from the first moment on; [`PROVEN`] is the last thing that is written.
+/// [`PENDING`] from the first moment on; [`PROVEN`] on the image is the last thing that is written.
 pub const STATE: &str = "consistent:state";
 /// The image's name, on the snapshots too: they can outlive the image.
 pub const IMAGE_NAME: &str = "consistent:image-name";
@@ -61,11 +61,18 @@ pub(super) fn of_session(request: &CaptureRequest, instance_id: &str) -> BTreeMa
     ours.map(|(key, value)| (key.to_owned(), value)).into()
 }
 
-/// Ours for a session whose proof is complete.
-pub(super) fn of_proof(evidence: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut tags = evidence.clone();
-    tags.insert(STATE.to_owned(), PROVEN.to_owned());
-    tags.insert(EXPIRES.to_owned(), NEVER.to_owned());
+/// A seal's tags, with the expiry that goes with their state: none once proven, now where a seal is taken back.
+pub(super) fn of_seal(
+    given: &BTreeMap<String, String>,
+    now: OffsetDateTime,
+) -> BTreeMap<String, String> {
+    let expires = if is_proven(given) {
+        NEVER.to_owned()
+    } else {
+        format_expiry(now)
+    };
+    let mut tags = given.clone();
+    tags.insert(EXPIRES.to_owned(), expires);
     tags
 }
 
@@ -87,20 +94,17 @@ pub fn is_proven(tags: &BTreeMap<String, String>) -> bool {
     tags.get(STATE).is_some_and(|state| state == PROVEN)
 }
 
-/// The session that left this behind, where it was pending and its time is over.
-pub(super) fn expired_session(
+/// The session of something that is not proven, and when its time is over.
+pub(super) fn pending_session(
     tags: &BTreeMap<String, String>,
-    now: OffsetDateTime,
-) -> Option<SessionId> {
+) -> Option<(SessionId, OffsetDateTime)> {
     let pending = tags.get(STATE).is_some_and(|state| state == PENDING);
-    let expires = tags
-        .get(EXPIRES)
-        .and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok())?;
+    let expires = OffsetDateTime::parse(tags.get(EXPIRES)?, &Rfc3339).ok()?;
     let session = tags.get(SESSION)?.parse().ok()?;
-    (pending && expires < now).then_some(session)
+    pending.then_some((session, expires))
 }
 
-/// Whole seconds in UTC: the sixty bytes that a person reads in the console.
+/// Whole seconds in UTC, for people who read the tag.
 fn format_expiry(at: OffsetDateTime) -> String {
     let at = at
         .to_offset(time::UtcOffset::UTC)
@@ -136,32 +140,36 @@ mod tests {
     }
 
     #[test]
-    fn only_pending_and_past_its_time_is_left_behind() {
-        let now = OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000);
+    fn only_what_is_provably_ours_and_pending_names_its_session() {
         let session = SessionId::random();
-        let left = |state: &str, expires: &str| {
-            expired_session(
-                &tags(&[
-                    (SESSION, session.as_str()),
-                    (STATE, state),
-                    (EXPIRES, expires),
-                ]),
-                now,
-            )
+        let found = |state: &str, expires: &str| {
+            let all = [
+                (SESSION, session.as_str()),
+                (STATE, state),
+                (EXPIRES, expires),
+            ];
+            pending_session(&tags(&all))
         };
-        assert_eq!(left(PENDING, "2001-01-01T00:00:00Z"), Some(session.clone()));
+        let at = OffsetDateTime::parse("2001-01-01T00:00:00Z", &Rfc3339).unwrap();
         assert_eq!(
-            left(PENDING, "2090-01-01T00:00:00Z"),
-            None,
-            "a live run may own it"
+            found(PENDING, "2001-01-01T00:00:00Z"),
+            Some((session.clone(), at))
         );
-        assert_eq!(left(PROVEN, "2001-01-01T00:00:00Z"), None, "proven");
-        assert_eq!(left(PENDING, "soon"), None, "unreadable: not provably ours");
+        assert_eq!(found(PROVEN, "2001-01-01T00:00:00Z"), None);
+        assert_eq!(found(PENDING, "soon"), None, "not written by us");
         assert_eq!(
-            expired_session(&tags(&[(STATE, PENDING)]), now),
+            pending_session(&tags(&[(STATE, PENDING)])),
             None,
             "no session"
         );
+    }
+
+    #[test]
+    fn a_seal_that_is_taken_back_may_be_swept_at_once() {
+        let now = OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000);
+        let expiry = |state| of_seal(&tags(&[(STATE, state)]), now).remove(EXPIRES);
+        assert_eq!(expiry(PROVEN).as_deref(), Some(NEVER));
+        assert_eq!(expiry(PENDING).as_deref(), Some("2024-10-04T00:00:00Z"));
     }
 
     #[test]

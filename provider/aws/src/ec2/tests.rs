@@ -1,6 +1,6 @@
 //! The imager's side of the wire. What EC2 answers stands in the script; what may follow from it is asserted.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use quiesce::ports::{
     ImageState, ObservedImage, ObservedSnapshot, Retry, SnapshotId, SnapshotState, VolumeId,
@@ -313,8 +313,10 @@ async fn a_proven_image_is_not_discarded() {
             "DescribeSnapshots",
             snapshots(&[snapshot_xml("snap-1", "vol-1", "completed", &proven)]),
         );
-    let error = imager(&replay).discard(&session).await.unwrap_err();
-    assert!(error.message.contains("ami-1 is proven"), "{error}");
+    let left = imager(&replay).discard(&session).await.unwrap();
+    let ids: Vec<_> = left.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids, ["ami-1"]);
+    assert!(left[0].reason.contains("proven"), "{left:?}");
     assert_eq!(replay.asked().len(), 2, "nothing but questions");
 }
 
@@ -431,7 +433,7 @@ fn observation() -> Observation {
 
 #[tokio::test]
 async fn the_image_is_the_last_to_be_marked_and_the_mark_is_read_back() {
-    let evidence = pairs(&[("consistent:method", "freeze")]);
+    let given = pairs(&[("consistent:method", "freeze"), (tags::STATE, tags::PROVEN)]);
     let marked = pairs(&[
         ("consistent:method", "freeze"),
         (tags::STATE, tags::PROVEN),
@@ -444,10 +446,7 @@ async fn the_image_is_the_last_to_be_marked_and_the_mark_is_read_back() {
             "DescribeImages",
             images(&[image_xml("ami-1", "available", &[], &marked)]),
         );
-    imager(&replay)
-        .seal(&observation(), &evidence)
-        .await
-        .unwrap();
+    imager(&replay).seal(&observation(), &given).await.unwrap();
     let asked = replay.asked();
     let resources: Vec<_> = asked.iter().map(|it| it.param("ResourceId.1")).collect();
     assert_eq!(
@@ -472,6 +471,7 @@ async fn the_image_is_the_last_to_be_marked_and_the_mark_is_read_back() {
 #[tokio::test]
 async fn a_mark_that_does_not_show_is_no_seal() {
     let pending = pairs(&[(tags::STATE, tags::PENDING)]);
+    let proven = pairs(&[(tags::STATE, tags::PROVEN)]);
     let replay = Replay::default()
         .ok("CreateTags", done("CreateTags"))
         .ok("CreateTags", done("CreateTags"))
@@ -480,7 +480,7 @@ async fn a_mark_that_does_not_show_is_no_seal() {
             images(&[image_xml("ami-1", "available", &[], &pending)]),
         );
     let error = imager(&replay)
-        .seal(&observation(), &BTreeMap::new())
+        .seal(&observation(), &proven)
         .await
         .unwrap_err();
     assert!(
@@ -490,19 +490,16 @@ async fn a_mark_that_does_not_show_is_no_seal() {
 
     let replay = Replay::default().ec2_error("CreateTags", 400, "TagLimitExceeded", "too many");
     imager(&replay)
-        .seal(&observation(), &BTreeMap::new())
+        .seal(&observation(), &proven)
         .await
         .unwrap_err();
     assert_eq!(replay.actions(), ["CreateTags"], "the image was not marked");
 }
 
 #[tokio::test]
-async fn leftovers_are_pending_past_their_time_and_of_no_proven_image() {
-    let (dead, live, sealed) = (
-        SessionId::random(),
-        SessionId::random(),
-        SessionId::random(),
-    );
+async fn leftovers_are_pending_and_of_the_name_or_past_their_time() {
+    let [dead, live, sealed, namesake] = std::array::from_fn(|_| SessionId::random());
+    let (past, future) = ("2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z");
     let of = |session: &SessionId, expires: &str| {
         pairs(&[
             (tags::SESSION, session.as_str()),
@@ -510,51 +507,42 @@ async fn leftovers_are_pending_past_their_time_and_of_no_proven_image() {
             (tags::EXPIRES, expires),
         ])
     };
-    let past = "2001-01-01T00:00:00Z";
+    let image = |tags| images(&[image_xml("ami-1", "pending", &[], &tags)]);
+    let snapshot = |tags| snapshots(&[snapshot_xml("snap-1", "vol-1", "pending", &tags)]);
     let proven = pairs(&[
         (tags::SESSION, sealed.as_str()),
         (tags::STATE, tags::PROVEN),
     ]);
     let replay = Replay::default()
-        .ok(
-            "DescribeImages",
-            images(&[image_xml("ami-1", "pending", &[], &of(&dead, past))]),
-        )
-        .ok(
-            "DescribeImages",
-            images(&[image_xml(
-                "ami-2",
-                "pending",
-                &[],
-                &of(&live, "2999-01-01T00:00:00Z"),
-            )]),
-        )
-        .ok(
-            "DescribeSnapshots",
-            snapshots(&[snapshot_xml("snap-1", "vol-1", "pending", &of(&dead, past))]),
-        )
-        .ok(
-            "DescribeSnapshots",
-            snapshots(&[snapshot_xml(
-                "snap-3",
-                "vol-1",
-                "completed",
-                &of(&sealed, past),
-            )]),
-        )
-        .ok(
-            "DescribeImages",
-            images(&[image_xml("ami-3", "available", &[], &proven)]),
-        );
-    assert_eq!(imager(&replay).leftovers("orders").await.unwrap(), [dead]);
-    let filters: Vec<_> = replay
-        .asked()
-        .iter()
-        .filter_map(|it| it.param("Filter.2.Value.1"))
+        .ok("DescribeImages", image(of(&live, future)))
+        .ok("DescribeImages", image(of(&namesake, future)))
+        .ok("DescribeSnapshots", snapshot(of(&dead, past)))
+        .ok("DescribeSnapshots", snapshot(of(&sealed, past)))
+        .ok("DescribeImages", image(proven));
+    let left: BTreeSet<_> = imager(&replay)
+        .leftovers("orders")
+        .await
+        .unwrap()
+        .into_iter()
         .collect();
-    assert!(
-        filters.contains(&"orders".to_owned()) && filters.contains(&"i-1".to_owned()),
-        "{filters:?}"
+    assert_eq!(left, BTreeSet::from([dead, namesake]));
+
+    let asked = replay.asked();
+    let filter = |at: usize| {
+        [1, 2].map(|number| {
+            asked[at]
+                .param(&format!("Filter.{number}.Value.1"))
+                .unwrap()
+        })
+    };
+    assert_eq!(asked[0].action, "DescribeImages");
+    assert_eq!(
+        [filter(0), filter(1)],
+        [["pending", "i-1"], ["pending", "orders"]]
+    );
+    assert_eq!(
+        [filter(2), filter(3)],
+        [["pending", "i-1"], ["pending", "orders"]]
     );
 }
 

@@ -39,7 +39,7 @@ async fn the_script_goes_out_whole_and_its_answer_comes_back() {
         "GetCommandInvocation",
         invocation("Success", "Success", 0, "{}"),
     );
-    let reply = run(&replay, AMPLE).await.unwrap();
+    let answer = run(&replay, AMPLE).await.unwrap();
     let expected = Reply {
         command_id: "c-1".to_owned(),
         status: "Success".to_owned(),
@@ -47,7 +47,7 @@ async fn the_script_goes_out_whole_and_its_answer_comes_back() {
         stdout: "{}".to_owned(),
         stderr: String::new(),
     };
-    assert_eq!(reply, expected);
+    assert_eq!(answer, expected);
 
     let body: Value = serde_json::from_str(&replay.only("SendCommand").body).unwrap();
     assert_eq!(
@@ -119,9 +119,9 @@ async fn every_final_status_is_an_answer() {
             "GetCommandInvocation",
             invocation(status, details, code, ""),
         );
-        let reply = run(&replay, AMPLE).await.unwrap();
+        let answer = run(&replay, AMPLE).await.unwrap();
         assert_eq!(
-            (reply.status.as_str(), reply.exit_code),
+            (answer.status.as_str(), answer.exit_code),
             (details, Some(code))
         );
     }
