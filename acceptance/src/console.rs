@@ -24,7 +24,7 @@ pub async fn step<T>(what: &str, work: impl Future<Output = Result<T, Error>>) -
     let began = Instant::now();
     let mut ticks = interval_at(began + PATIENCE, PATIENCE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tokio::pin!(work);
+    let mut work = Box::pin(work);
     loop {
         tokio::select! {
             done = &mut work => {

@@ -65,9 +65,9 @@ impl Examination {
         let balance = self.balance.as_ref().map(Balance::flaw);
         let commits = self.commits.as_ref();
         [
-            findings.unwrap_or_else(|error| unchecked("pg_amcheck", error)),
-            balance.unwrap_or_else(|error| unchecked("the sums", error)),
-            commits.map_or_else(|error| unchecked("the ledger", error), lost),
+            findings.unwrap_or_else(|error| Some(unchecked("pg_amcheck", error))),
+            balance.unwrap_or_else(|error| Some(unchecked("the sums", error))),
+            commits.map_or_else(|error| Some(unchecked("the ledger", error)), lost),
             commits.map_or(None, ahead),
         ]
         .into_iter()
@@ -96,8 +96,8 @@ fn ahead(commits: &Comparison) -> Option<Flaw> {
     (!commits.ahead.is_empty()).then_some(Flaw::CommitsAhead(commits.ahead.len()))
 }
 
-fn unchecked(check: &str, error: &str) -> Option<Flaw> {
-    Some(Flaw::Unchecked(format!("{check}: {error}")))
+fn unchecked(check: &str, error: &str) -> Flaw {
+    Flaw::Unchecked(format!("{check}: {error}"))
 }
 
 impl Flaw {

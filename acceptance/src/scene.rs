@@ -35,7 +35,7 @@ pub const NAME: &str = "orders";
 const LIMIT: Duration = Duration::from_mins(3);
 /// A client's commit after writes were let go.
 const COMMIT_WITHIN: Duration = Duration::from_secs(15);
-const COMMAND_WITHIN: Duration = Duration::from_secs(60);
+const COMMAND_WITHIN: Duration = Duration::from_mins(1);
 /// Between two looks at the journal.
 const GLANCE: Duration = Duration::from_millis(5);
 

@@ -112,10 +112,10 @@ impl Stage {
     /// Boots an image, examines its database, and terminates it.
     pub async fn judge(&self, image: &str, ledger: &Ledger, cut: Span) -> Result<Judgement, Error> {
         let began = clock::now();
-        let instance = self.account.launch(image).await?;
+        let instance = Box::pin(self.account.launch(image)).await?;
         let machine = self.machine_of(&instance).await?;
-        let judgement = judge::examine(&machine, began, ledger, cut).await;
-        self.account.terminate(&instance).await?;
+        let judgement = Box::pin(judge::examine(&machine, began, ledger, cut)).await;
+        Box::pin(self.account.terminate(&instance)).await?;
         judgement
     }
 

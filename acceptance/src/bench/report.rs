@@ -151,20 +151,21 @@ mod tests {
         *,
     };
 
-    fn hold(seen_ms: f64, claimed_ms: f64) -> Option<Hold> {
-        Some(Hold {
+    fn proven(seen_ms: f64, claimed_ms: f64) -> Line {
+        let hold = Hold {
             seen_ms,
             claimed_ms,
-        })
+        };
+        Line::Round(round(Method::Freeze, vec![], Some(hold)))
     }
 
     #[test]
     fn counts_clean_images_and_summarises_holds() {
         let lines = [
             Line::Machine(machine()),
-            Line::Round(round(Method::Freeze, vec![], hold(900.0, 890.0))),
-            Line::Round(round(Method::Freeze, vec![], hold(1000.0, 980.0))),
-            Line::Round(round(Method::Freeze, vec![], hold(1100.0, 1100.0))),
+            proven(900.0, 890.0),
+            proven(1000.0, 980.0),
+            proven(1100.0, 1100.0),
         ];
         let text = render(&lines);
         assert!(

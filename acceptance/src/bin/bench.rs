@@ -43,7 +43,7 @@ const COMPLETE_MS: u64 = 200;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match bench(&Options::parse()).await {
+    match Box::pin(bench(&Options::parse())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
@@ -61,7 +61,7 @@ async fn bench(options: &Options) -> Result<(), Error> {
         due.retain(|row| row.layout == layout);
         book.unfinished(&mut due, options.rounds)?;
         if !due.is_empty() {
-            play(&book, layout, &due, options.rounds).await?;
+            Box::pin(play(&book, layout, &due, options.rounds)).await?;
         }
     }
     book.render()?;

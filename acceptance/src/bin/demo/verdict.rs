@@ -2,9 +2,11 @@
 
 use acceptance::judge::{Examination, Judgement};
 
+type Answer = fn(&Judgement) -> String;
+
 /// One line a question, one column an image.
 pub(super) fn table(plain: &Judgement, proven: &Judgement) -> String {
-    let questions: [(&str, fn(&Judgement) -> String); 5] = [
+    let questions: [(&str, Answer); 5] = [
         ("does it start by itself?", started),
         ("pg_amcheck, all tables and indexes", |image| {
             of(image, findings)
