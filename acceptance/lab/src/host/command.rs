@@ -70,13 +70,8 @@ pub(super) async fn run(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let what = || {
-        format!(
-            "{:?}",
-            command.as_std().get_args().last().unwrap_or_default()
-        )
-    };
-    let what = what();
+    let last = command.as_std().get_args().last().unwrap_or_default();
+    let what = last.display().to_string();
     let mut child = command.spawn().context(|| what.clone())?;
     let mut input = child.stdin.take();
     let finished = tokio::time::timeout(within, async {

@@ -1,11 +1,11 @@
-//! What an instance sees of its volumes: the nodes and links that the kernel's NVMe driver and udev make on a Nitro
+//! What an instance sees of its volumes: the nodes and links that the kernel's `NVMe` driver and udev make on a Nitro
 //! instance, with the numbers of the loop devices that stand behind them.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::{Deserialize, Serialize};
 
-use super::{error::Result, loopdev::LoopDevice, store::VolumeFile, tool::Tool};
+use super::{error::Result, loopdev::LoopDevice, store::VolumeFile, text::hex, tool::Tool};
 
 /// A volume and where an instance has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Attachment {
 /// What a disk says that it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DiskIdentity {
-    /// `vol-0123456789abcdef0`; shown as the NVMe serial number `vol0123456789abcdef0`.
+    /// `vol-0123456789abcdef0`; shown as the `NVMe` serial number `vol0123456789abcdef0`.
     Ebs { volume_id: String },
     /// A disk of the host that no image holds, serial number `AWS...`.
     InstanceStore { serial: String },
@@ -45,7 +45,11 @@ impl DiskIdentity {
     fn links(&self) -> [String; 3] {
         let (model, serial) = (self.model(), self.serial());
         let named = format!("nvme-{}_{serial}", model.replace(' ', "_"));
-        let wwid = format!("nvme-nvme.1d0f-{}-{}-00000001", hex(&serial), hex(model));
+        let wwid = format!(
+            "nvme-nvme.1d0f-{}-{}-00000001",
+            hex(serial.as_bytes()),
+            hex(model.as_bytes())
+        );
         [wwid, format!("{named}_1"), named]
     }
 }
@@ -124,13 +128,6 @@ async fn filesystem_tags(device: &LoopDevice) -> BTreeMap<String, String> {
     pairs
         .map(|(tag, value)| (tag.to_owned(), value.to_owned()))
         .collect()
-}
-
-fn hex(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

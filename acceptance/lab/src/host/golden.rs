@@ -11,11 +11,13 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 
 use super::{
     Host,
     error::{Context, HostError, Result},
     store::{SnapshotFile, Store},
+    text::hex,
     tool::Tool,
 };
 
@@ -32,7 +34,7 @@ const LEFT_OUT: &[&str] = &[
 
 /// As large as AWS's own Debian images.
 const ROOT_GIB: u64 = 8;
-const DOWNLOAD_LIMIT: Duration = Duration::from_secs(540);
+const DOWNLOAD_LIMIT: Duration = Duration::from_mins(9);
 
 /// Files of ours in the root file system.
 const FILES: &[(&str, &str)] = &[
@@ -105,7 +107,7 @@ impl Host {
         if !entry.exists() {
             let building = cache.building()?;
             build_root(building.path()).await?;
-            cache.keep(building, &entry)?;
+            entry.keep(building)?;
         }
         entry.load(&self.0.store).await
     }
@@ -139,12 +141,7 @@ impl Cache {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
-        let key: String = hash
-            .finalize()
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let key = hex(&hash.finalize()[..8]);
         Entry(self.0.join(format!("{name}-{key}")))
     }
 
@@ -161,19 +158,21 @@ impl Cache {
     }
 
     /// A directory that is gone if the building is not finished.
-    pub(super) fn building(&self) -> Result<tempfile::TempDir> {
+    pub(super) fn building(&self) -> Result<TempDir> {
         let building = tempfile::Builder::new()
             .prefix("building-")
             .tempdir_in(&self.0);
         building.context(|| "making room in the cache".to_owned())
     }
-
-    pub(super) fn keep(&self, building: tempfile::TempDir, entry: &Entry) -> Result<()> {
-        fs::rename(building.path(), &entry.0).context(|| entry.0.display().to_string())
-    }
 }
 
 impl Entry {
+    /// Takes over what was built.
+    pub(super) fn keep(&self, building: TempDir) -> Result<()> {
+        // The directory has a new name and a new owner.
+        fs::rename(building.keep(), &self.0).context(|| self.0.display().to_string())
+    }
+
     pub(super) fn exists(&self) -> bool {
         self.0.join(LIST).exists()
     }
@@ -268,11 +267,7 @@ async fn mirrors() -> Result<String> {
             .nth(2)
             .is_some_and(|r| r.starts_with(RELEASE))
     };
-    let lines: String = printed
-        .lines()
-        .filter(of_release)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let lines: Vec<&str> = printed.lines().filter(of_release).collect();
     if lines.is_empty() {
         let why = format!("apt knows no mirror of Debian {RELEASE}: run apt-get update");
         return Err(HostError::Machine {
@@ -280,15 +275,18 @@ async fn mirrors() -> Result<String> {
             problem: why,
         });
     }
-    Ok(lines)
+    Ok(lines.join("\n") + "\n")
 }
 
 /// The way through a proxy, if this machine's apt needs one.
 async fn proxies() -> Result<String> {
     let dump = Tool::new("apt-config").args(["dump", "--format", "%F \"%v\";%n", "Acquire"]);
     let printed = dump.run().await?;
-    let proxies = printed.lines().filter(|line| line.contains("Proxy"));
-    Ok(proxies.map(|line| format!("{line}\n")).collect())
+    let proxies: Vec<&str> = printed
+        .lines()
+        .filter(|line| line.contains("Proxy"))
+        .collect();
+    Ok(proxies.join("\n") + "\n")
 }
 
 /// Puts our files in, enables and masks units.

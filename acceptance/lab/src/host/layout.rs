@@ -156,7 +156,7 @@ impl Host {
         self.delete_image(&base)?;
         let building = cache.building()?;
         export(&image, building.path()).await?;
-        cache.keep(building, &entry)?;
+        entry.keep(building)?;
         Ok(image)
     }
 
@@ -229,9 +229,13 @@ async fn set_up(machine: &Machine, layout: Layout, server: &ServerSpec) -> Resul
     machine.booted(SHUTDOWN_LIMIT).await?;
     let scale = server.pgbench_scale.to_string();
     let settings = server.settings.iter();
-    let settings: String = settings
-        .map(|(name, value)| format!("{name} = {value}\n"))
+    let settings: Vec<String> = settings
+        .map(|(name, value)| format!("{name} = {value}"))
         .collect();
+    let settings = settings.join(
+        "
+",
+    );
     let mounts: Vec<String> = layout.parts().iter().zip(1..).map(mount_argument).collect();
     let mut argv = vec!["sh", "-s", "--", &scale, layout.data_directory()];
     argv.extend([layout.wal_directory(), layout.index_directory(), &settings]);

@@ -189,7 +189,7 @@ pub(super) async fn thaw_mounts_of(pid: u32, devices: &[LoopDevice]) {
         if !devices.iter().any(ours) {
             continue;
         }
-        let inside = mount.mount_point.strip_prefix("/").unwrap_or(Path::new(""));
+        let inside = mount.point.strip_prefix("/").unwrap_or(Path::new(""));
         let seen_from_here = Path::new("/proc")
             .join(pid.to_string())
             .join("root")

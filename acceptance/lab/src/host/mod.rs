@@ -18,6 +18,7 @@ mod machine;
 mod mounts;
 mod store;
 mod sweep;
+mod text;
 mod tool;
 pub mod witness;
 
@@ -192,12 +193,12 @@ impl Host {
 
     /// Deletes a volume that is not attached.
     pub fn delete_volume(&self, volume: &VolumeFile) -> Result<()> {
-        self.0.store.delete_volume(volume)
+        volume.delete()
     }
 
     /// Deletes a snapshot; volumes made of it keep their content.
     pub fn delete_snapshot(&self, snapshot: &SnapshotFile) -> Result<()> {
-        self.0.store.delete_snapshot(snapshot)
+        snapshot.delete()
     }
 
     /// Boots an instance. Returns when its systemd answers; services are still starting then.

@@ -9,7 +9,7 @@ use super::error::{Context, Result};
 pub(super) struct Mount {
     pub(super) major: u32,
     pub(super) minor: u32,
-    pub(super) mount_point: PathBuf,
+    pub(super) point: PathBuf,
     pub(super) filesystem: String,
     pub(super) source: String,
 }
@@ -27,14 +27,14 @@ pub(super) async fn mounts_of(pid: &str) -> Result<Vec<Mount>> {
 pub(super) async fn cgroup2_root() -> Result<Option<PathBuf>> {
     let mounts = mounts_of("self").await?;
     let unified = mounts.into_iter().find(|m| m.filesystem == "cgroup2");
-    Ok(unified.map(|mount| mount.mount_point))
+    Ok(unified.map(|mount| mount.point))
 }
 
 /// Every mount point at or below `dir`, the deepest first: the order in which they can be unmounted.
 pub(super) async fn mounts_below(dir: &Path) -> Result<Vec<PathBuf>> {
     let mounts = mounts_of("self").await?.into_iter();
     let mut points: Vec<_> = mounts
-        .map(|mount| mount.mount_point)
+        .map(|mount| mount.point)
         .filter(|point| point.starts_with(dir))
         .collect();
     points.reverse();
@@ -45,12 +45,12 @@ fn parse(line: &str) -> Option<Mount> {
     let (own, filesystem) = line.split_once(" - ")?;
     let mut own = own.split(' ').skip(2);
     let (major, minor) = own.next()?.split_once(':')?;
-    let mount_point = own.nth(1)?;
+    let point = own.nth(1)?;
     let mut filesystem = filesystem.split(' ');
     Some(Mount {
         major: major.parse().ok()?,
         minor: minor.parse().ok()?,
-        mount_point: PathBuf::from(unescape(mount_point)),
+        point: PathBuf::from(unescape(point)),
         filesystem: filesystem.next()?.to_owned(),
         source: unescape(filesystem.next()?),
     })
@@ -75,7 +75,7 @@ mod tests {
         let expected = Mount {
             major: 7,
             minor: 3,
-            mount_point: PathBuf::from("/srv/my data"),
+            point: PathBuf::from("/srv/my data"),
             filesystem: "ext4".to_owned(),
             source: "/dev/nvme1n1".to_owned(),
         };

@@ -46,6 +46,28 @@ pub struct SnapshotFile {
     pub taken_at: Monotonic,
 }
 
+impl VolumeFile {
+    /// Deletes it, unless it is attached.
+    pub fn delete(&self) -> Result<()> {
+        if !LoopDevice::below(&self.path)?.is_empty() {
+            return Err(HostError::Attached(self.path.clone()));
+        }
+        fs::remove_file(&self.path).context(|| self.path.display().to_string())
+    }
+
+    /// Makes a snapshot's content its own, at the cost of the snapshot. It must not be attached.
+    pub(super) fn replace_by(&self, content: &SnapshotFile) -> Result<()> {
+        fs::rename(&content.path, &self.path).context(|| self.path.display().to_string())
+    }
+}
+
+impl SnapshotFile {
+    /// Deletes it; volumes made of it keep their content.
+    pub fn delete(&self) -> Result<()> {
+        fs::remove_file(&self.path).context(|| self.path.display().to_string())
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Store {
     mount_point: PathBuf,
@@ -151,22 +173,6 @@ impl Store {
             began,
             taken_at: Monotonic::now(),
         })
-    }
-
-    /// Replaces what `volume` holds by what `content` holds; the volume must not be attached.
-    pub(super) fn replace(&self, volume: &VolumeFile, content: &SnapshotFile) -> Result<()> {
-        fs::rename(&content.path, &volume.path).context(|| volume.path.display().to_string())
-    }
-
-    pub(super) fn delete_volume(&self, volume: &VolumeFile) -> Result<()> {
-        if !LoopDevice::below(&volume.path)?.is_empty() {
-            return Err(HostError::Attached(volume.path.clone()));
-        }
-        fs::remove_file(&volume.path).context(|| volume.path.display().to_string())
-    }
-
-    pub(super) fn delete_snapshot(&self, snapshot: &SnapshotFile) -> Result<()> {
-        fs::remove_file(&snapshot.path).context(|| snapshot.path.display().to_string())
     }
 
     fn fresh_path(&self, kind: &str) -> PathBuf {

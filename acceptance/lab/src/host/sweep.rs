@@ -14,6 +14,7 @@ use super::{
     guard,
     loopdev::{self, LoopDevice},
     mounts,
+    text::hex,
     tool::Tool,
     witness::tracefs,
 };
@@ -29,12 +30,7 @@ pub struct Swept {
 /// The name of the cgroup and of the trace instance of the lab in `dir`.
 pub(super) fn lab_name(dir: &Path) -> String {
     let digest = Sha256::digest(dir.as_os_str().as_encoded_bytes());
-    let short: String = digest
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("lab-{short}")
+    format!("lab-{}", hex(&digest[..4]))
 }
 
 /// The lab's cgroup: below the root of cgroup v2, beside whatever manages the machine's own.

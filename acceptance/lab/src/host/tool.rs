@@ -7,7 +7,7 @@ use tokio::process::Command;
 use super::error::{Context, HostError, Result};
 
 /// A stuck block device is the only reason for any of these programs to take this long.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 pub(super) struct Tool {
     command: Command,

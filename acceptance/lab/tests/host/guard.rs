@@ -114,7 +114,11 @@ fn kill_pid_in(file: &Path) {
 }
 
 fn down(dir: &Path) {
-    let status = Command::new(LAB).arg("down").arg(dir).status().unwrap();
+    let status = Command::new(LAB)
+        .args(["down", "--dir"])
+        .arg(dir)
+        .status()
+        .unwrap();
     assert!(status.success());
     assert_eq!(leftovers(dir), Vec::<String>::new());
 }

@@ -161,7 +161,7 @@ fn newest_of(file: &File, writer: u64) -> u64 {
     newest
 }
 
-fn write_until(stop: &AtomicBool, next: &AtomicU64, device: &Path, writer: u64) -> Vec<Write> {
+fn write_until(stop: &AtomicBool, next: &AtomicU64, device: &Path, region: u64) -> Vec<Write> {
     const O_DIRECT: i32 = 0o40000;
     let mut options = OpenOptions::new();
     let file = options
@@ -181,7 +181,7 @@ fn write_until(stop: &AtomicBool, next: &AtomicU64, device: &Path, writer: u64) 
         let number = next.fetch_add(1, Ordering::SeqCst);
         buffer[..8].copy_from_slice(&number.to_le_bytes());
         let began = Monotonic::now();
-        let offset = (writer * REGION + block) * BLOCK as u64;
+        let offset = (region * REGION + block) * BLOCK as u64;
         file.write_all_at(buffer, offset).unwrap();
         let ended = Monotonic::now();
         writes.push(Write {

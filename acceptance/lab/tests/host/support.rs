@@ -77,7 +77,10 @@ impl Drop for Lab {
     fn drop(&mut self) {
         if self.host.take().is_some() {
             // The test has failed: the lab's lock is free now, and its own program sweeps up.
-            let swept = Command::new(LAB).arg("down").arg(&self.dir).status();
+            let swept = Command::new(LAB)
+                .args(["down", "--dir"])
+                .arg(&self.dir)
+                .status();
             assert!(swept.is_ok_and(|status| status.success()), "not swept");
         }
     }

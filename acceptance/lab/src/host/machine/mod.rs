@@ -41,7 +41,7 @@ pub struct BootSpec {
     /// The instance id: names the cgroup, the directory and the host.
     pub name: String,
     pub root: Attachment,
-    /// In the order of their NVMe names: the first is `/dev/nvme1n1`.
+    /// In the order of their `NVMe` names: the first is `/dev/nvme1n1`.
     pub data: Vec<Attachment>,
     pub agent: Option<AgentLink>,
 }
@@ -205,7 +205,7 @@ impl Machine {
         let content = self.cut(&volumes).await?;
         self.terminate().await?;
         for (volume, content) in volumes.iter().zip(&content) {
-            self.0.store.replace(volume, content)?;
+            volume.replace_by(content)?;
         }
         Ok(())
     }

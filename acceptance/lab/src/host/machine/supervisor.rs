@@ -28,9 +28,9 @@ use crate::host::{
 const BOOT_SH: &str = include_str!("../../../guest/boot.sh");
 
 /// systemd listens well under a second after it started; a loaded machine may need many times that.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
-/// What reboot(2) in a pid namespace kills the namespace's first process with (pid_namespaces(7)).
+/// What reboot(2) in a pid namespace kills the namespace's first process with (`man 7 pid_namespaces`).
 const REBOOT_SIGNAL: i32 = 1;
 const POWER_OFF_SIGNAL: i32 = 2;
 

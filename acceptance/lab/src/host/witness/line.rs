@@ -161,8 +161,10 @@ fn field(fields: &str, name: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
+    type Expected = fn() -> What;
+
     /// Lines of a 6.18 kernel, as they came.
-    const SEEN: &[(&str, fn() -> What)] = &[
+    const SEEN: &[(&str, Expected)] = &[
         (
             "        fsfreeze-19212   [000] .....  1431.432942: sys_ioctl(fd: 3, cmd: 0xc0045877, arg: 0)",
             || What::FreezeEntered,

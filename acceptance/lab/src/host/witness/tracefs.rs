@@ -117,7 +117,7 @@ pub(in crate::host) async fn remove_instances(lab: &Path, name: &str) -> Result<
 async fn tracefs(lab: &Path) -> Result<PathBuf> {
     let mounts = mounts::mounts_of("self").await?;
     if let Some(mount) = mounts.into_iter().find(|m| m.filesystem == "tracefs") {
-        return Ok(mount.mount_point);
+        return Ok(mount.point);
     }
     let own = lab.join("tracing");
     fs::create_dir_all(&own).context(|| own.display().to_string())?;
