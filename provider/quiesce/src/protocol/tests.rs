@@ -287,3 +287,14 @@ async fn what_cannot_be_discarded_is_named_beside_the_cause() {
     ));
     assert!(broken.advice().contains(broken.session.as_str()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_seal_that_nobody_can_be_sure_of_is_taken_back() {
+    let trial = Trial::run(Profile::quick(), &[always(Call::Seal, Fault::LostAnswer)]).await;
+    let unsure = trial.outcome.expect_err("no certainty");
+    assert_eq!(
+        (unsure.step, unsure.image),
+        (Step::Seal, ImageFate::Discarded)
+    );
+    assert!(trial.world.imager.images().is_empty());
+}
