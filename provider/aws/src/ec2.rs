@@ -111,5 +111,4 @@ pub(crate) fn instant(time: &DateTime) -> Option<OffsetDateTime> {
 }
 
 #[cfg(test)]
-#[path = "ec2/tests.rs"]
 mod tests;

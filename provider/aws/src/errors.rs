@@ -290,5 +290,4 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 }
 
 #[cfg(test)]
-#[path = "errors_tests.rs"]
 mod tests;

@@ -253,5 +253,4 @@ fn status(invocation: &GetCommandInvocationOutput) -> String {
 }
 
 #[cfg(test)]
-#[path = "ssm/tests.rs"]
 mod tests;

@@ -4,6 +4,8 @@
 //! of a volume made up by moto. SSM Run Command answers Success at once and runs nothing. What `moto_server.py` beside
 //! this file adds is said there.
 
+#![expect(clippy::unwrap_used, reason = "a scenario fails by panicking")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, io,
@@ -12,13 +14,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aws_sdk_ec2::Client;
 use consistent_aws::{
     config::{Clients, Endpoints, Secret, Settings},
     ec2::{Ec2Imager, images, instances, tags},
     ssm::SsmGuest,
 };
 use quiesce::{
-    ports::{CaptureRequest, Guest, ImageState, Imager, Retry, Script, VolumeId},
+    ports::{CaptureRequest, Guest, ImageState, Imager, Observation, Retry, Script},
     session::SessionId,
 };
 use time::OffsetDateTime;
@@ -109,122 +112,135 @@ impl Drop for Moto {
 #[tokio::test]
 async fn against_moto() {
     let moto = Moto::start().await;
-    an_image_lives_and_dies(&moto.clients("eu-central-1")).await;
-    an_unproven_image_is_swept(&moto.clients("eu-west-1")).await;
+    an_instance_is_described(&moto.clients("eu-central-1")).await;
+    a_proven_image_stays_until_it_is_destroyed(&moto.clients("eu-west-1")).await;
+    an_unproven_image_is_swept(&moto.clients("eu-west-2")).await;
     tags_change_in_place(&moto.clients("us-east-1")).await;
     a_success_that_ran_nothing_is_a_reply_without_a_report(&moto.clients("us-west-2")).await;
 }
 
 /// An instance of moto's own making.
-async fn launch(ec2: &aws_sdk_ec2::Client) -> String {
+async fn launch(ec2: &Client) -> String {
     let images = ec2.describe_images().owners("amazon").send().await.unwrap();
-    let image = images.images()[0].image_id().unwrap().to_owned();
+    let linux = images.images().iter().find(|it| it.platform().is_none());
+    let image = linux.unwrap().image_id().unwrap();
     let run = ec2
         .run_instances()
         .image_id(image)
         .min_count(1)
-        .max_count(1)
-        .send()
-        .await
-        .unwrap();
+        .max_count(1);
+    let run = run.send().await.unwrap();
     run.instances()[0].instance_id().unwrap().to_owned()
 }
 
-fn request(
-    session: &SessionId,
-    name: &str,
-    volumes: Vec<VolumeId>,
-    expires_in: time::Duration,
-) -> CaptureRequest {
-    CaptureRequest {
-        session: session.clone(),
-        name: name.to_owned(),
-        description: "of a test".to_owned(),
-        volumes,
-        tags: BTreeMap::from([("team".to_owned(), "db & Söhne".to_owned())]),
-        snapshot_tags: BTreeMap::new(),
-        expires: OffsetDateTime::now_utc() + expires_in,
-    }
-}
-
-const AN_HOUR: time::Duration = time::Duration::hours(1);
-
-async fn an_image_lives_and_dies(clients: &Clients) {
+async fn an_instance_is_described(clients: &Clients) {
     let ec2 = clients.ec2().await.unwrap();
-    let instance_id = launch(ec2).await;
-    let imager = Ec2Imager::new(ec2, &instance_id);
-
-    let instance = imager.instance().await.unwrap();
+    let id = launch(ec2).await;
+    let facts = instances::describe(ec2, &id).await.unwrap();
+    assert!(facts.ebs_backed && !facts.is_windows, "{facts:?}");
+    let instance = Ec2Imager::new(ec2, &id).instance().await.unwrap();
     assert_eq!(
         (instance.state.as_str(), instance.volumes.len()),
         ("running", 1),
         "{instance:?}"
     );
-    assert!(
-        instances::describe(ec2, &instance_id)
-            .await
-            .unwrap()
-            .ebs_backed
-    );
-    let missing = Ec2Imager::new(ec2, "i-0123456789abcdef0")
-        .instance()
-        .await
-        .unwrap_err();
+
+    let nobody = Ec2Imager::new(ec2, "i-0123456789abcdef0");
+    let error = nobody.instance().await.unwrap_err();
     assert_eq!(
-        (missing.code.as_str(), missing.retry),
+        (error.code.as_str(), error.retry),
         ("InvalidInstanceID.NotFound", Retry::Never)
     );
+}
 
+/// An image in the making of an instance of its own.
+struct Making<'a> {
+    ec2: &'a Client,
+    imager: Ec2Imager,
+    instance_id: String,
+    session: SessionId,
+    image: String,
+}
+
+async fn begin<'a>(ec2: &'a Client, name: &str, expires_in: time::Duration) -> Making<'a> {
+    let instance_id = launch(ec2).await;
+    let imager = Ec2Imager::new(ec2, &instance_id);
+    let volumes = imager.instance().await.unwrap().volumes;
     let session = SessionId::random();
-    assert!(images::named(ec2, "orders").await.unwrap().is_none());
-    let volumes = instance
-        .volumes
-        .into_iter()
-        .map(|it| it.volume_id)
-        .collect();
-    let id = imager
-        .begin(&request(&session, "orders", volumes, AN_HOUR))
-        .await
-        .unwrap();
-    assert_eq!(
-        images::named(ec2, "orders").await.unwrap().map(|it| it.id),
-        Some(id.0.clone())
-    );
-
-    let observed = imager.observe(&session).await.unwrap();
-    let image = observed.image.clone().unwrap();
-    assert_eq!((&image.id, &image.state), (&id, &ImageState::Available));
-    assert_eq!(observed.snapshots.len(), 1, "{observed:?}");
-    assert!(observed.snapshots[0].state.initiated());
-    assert!(
-        imager
-            .observe(&SessionId::random())
-            .await
-            .unwrap()
-            .image
-            .is_none()
-    );
-
-    let marks = |state: &str| {
-        let pairs = [("consistent:method", "freeze"), (tags::STATE, state)];
-        pairs
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into()
+    let request = CaptureRequest {
+        session: session.clone(),
+        name: name.to_owned(),
+        description: "of a test".to_owned(),
+        volumes: volumes.into_iter().map(|it| it.volume_id).collect(),
+        tags: BTreeMap::from([("team".to_owned(), "db & Söhne".to_owned())]),
+        snapshot_tags: BTreeMap::new(),
+        expires: OffsetDateTime::now_utc() + expires_in,
     };
-    imager.seal(&observed, &marks(tags::PROVEN)).await.unwrap();
-    imager.seal(&observed, &marks(tags::PENDING)).await.unwrap();
-    assert_eq!(
-        imager.leftovers("orders").await.unwrap().len(),
-        1,
-        "taken back"
+    let image = imager.begin(&request).await.unwrap().0;
+    Making {
+        ec2,
+        imager,
+        instance_id,
+        session,
+        image,
+    }
+}
+
+const AN_HOUR: time::Duration = time::Duration::hours(1);
+
+impl Making<'_> {
+    async fn image(&self) -> Option<images::Image> {
+        images::find(self.ec2, &self.image).await.unwrap()
+    }
+
+    async fn mark(&self, state: &str) {
+        let marks = [("consistent:method", "freeze"), (tags::STATE, state)];
+        let marks = marks
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
+        let seen = self.imager.observe(&self.session).await.unwrap();
+        self.imager.seal(&seen, &marks).await.unwrap();
+    }
+
+    async fn left_by_discard(&self) -> Vec<String> {
+        let left = self.imager.discard(&self.session).await.unwrap();
+        left.into_iter().map(|it| it.id).collect()
+    }
+}
+
+async fn exist(ec2: &Client, snapshots: &[String]) -> bool {
+    !images::existing_snapshots(ec2, snapshots)
+        .await
+        .unwrap()
+        .is_empty()
+}
+
+async fn a_proven_image_stays_until_it_is_destroyed(clients: &Clients) {
+    let ec2 = clients.ec2().await.unwrap();
+    assert!(
+        images::named(ec2, "orders").await.unwrap().is_none(),
+        "the name is free"
     );
-    imager.seal(&observed, &marks(tags::PROVEN)).await.unwrap();
-    let sealed = images::find(ec2, &id.0).await.unwrap().unwrap();
-    assert!(sealed.is_proven());
+    let making = begin(ec2, "orders", AN_HOUR).await;
+    let named = images::named(ec2, "orders").await.unwrap();
+    assert_eq!(named.map(|it| it.id).as_ref(), Some(&making.image));
+
+    let seen = making.imager.observe(&making.session).await.unwrap();
+    assert_eq!(seen.image.map(|it| it.state), Some(ImageState::Available));
+    assert_eq!(seen.snapshots.len(), 1);
+    assert!(seen.snapshots[0].state.initiated());
+    let stranger = making.imager.observe(&SessionId::random()).await.unwrap();
+    assert_eq!(stranger, Observation::default());
+
+    making.mark(tags::PROVEN).await;
+    making.mark(tags::PENDING).await;
+    assert!(!making.image().await.unwrap().is_proven(), "taken back");
+    making.mark(tags::PROVEN).await;
+    let sealed = making.image().await.unwrap();
     for (key, value) in [
         ("team", "db & Söhne"),
         ("consistent:method", "freeze"),
-        (tags::SOURCE_INSTANCE, instance_id.as_str()),
+        (tags::SOURCE_INSTANCE, making.instance_id.as_str()),
         (tags::EXPIRES, tags::NEVER),
     ] {
         assert_eq!(
@@ -233,102 +249,79 @@ async fn an_image_lives_and_dies(clients: &Clients) {
             "{key}"
         );
     }
-    let left = imager.discard(&session).await.unwrap();
-    assert_eq!(
-        left.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(),
-        [id.0.as_str()]
-    );
+    assert_eq!(making.left_by_discard().await, [making.image.as_str()]);
+    assert_eq!(making.imager.leftovers("orders").await.unwrap(), []);
 
-    let snapshot = sealed.snapshots[0].snapshot_id.clone();
-    let exist = async || {
-        images::existing_snapshots(ec2, std::slice::from_ref(&snapshot))
-            .await
-            .unwrap()
-    };
-    assert!(exist().await.contains_key(&snapshot));
-    assert_eq!(images::destroy(ec2, &id.0, &[]).await.unwrap(), []);
-    assert!(images::find(ec2, &id.0).await.unwrap().is_none());
-    assert!(exist().await.is_empty());
-    assert_eq!(
-        images::destroy(ec2, &id.0, &[snapshot]).await.unwrap(),
-        [],
-        "safe to repeat"
-    );
+    let snapshots = [sealed.snapshots[0].snapshot_id.clone()];
+    assert!(exist(ec2, &snapshots).await);
+    for _ in ["at first", "again"] {
+        assert_eq!(
+            images::destroy(ec2, &making.image, &snapshots)
+                .await
+                .unwrap(),
+            []
+        );
+        assert!(making.image().await.is_none());
+        assert!(!exist(ec2, &snapshots).await);
+    }
 }
 
 async fn an_unproven_image_is_swept(clients: &Clients) {
     let ec2 = clients.ec2().await.unwrap();
-    let imager = Ec2Imager::new(ec2, launch(ec2).await);
-    let (dead, live) = (SessionId::random(), SessionId::random());
-    let image = imager
-        .begin(&request(&dead, "dead", Vec::new(), -AN_HOUR))
-        .await
-        .unwrap();
-    imager
-        .begin(&request(&live, "live", Vec::new(), AN_HOUR))
-        .await
-        .unwrap();
-
-    let elsewhere = Ec2Imager::new(ec2, launch(ec2).await);
+    let dead = begin(ec2, "dead", -AN_HOUR).await;
+    let live = begin(ec2, "live", AN_HOUR).await;
+    let left = async |of: &Making<'_>, name| of.imager.leftovers(name).await.unwrap();
     assert_eq!(
-        imager.leftovers("other").await.unwrap(),
-        [dead.clone()],
-        "of the instance"
+        left(&dead, "other").await,
+        std::slice::from_ref(&dead.session),
+        "of the instance, past its time"
     );
     assert_eq!(
-        elsewhere.leftovers("dead").await.unwrap(),
-        [dead.clone()],
-        "of the name"
-    );
-    assert_eq!(elsewhere.leftovers("other").await.unwrap(), []);
-
-    let snapshots = imager.observe(&dead).await.unwrap().snapshots;
-    assert_eq!(snapshots.len(), 1);
-    assert_eq!(elsewhere.discard(&dead).await.unwrap(), []);
-    assert_eq!(
-        elsewhere.discard(&dead).await.unwrap(),
+        left(&live, "other").await,
         [],
-        "safe to repeat"
+        "of the instance, within its time"
     );
-    assert!(images::find(ec2, &image.0).await.unwrap().is_none());
-    let ids = [snapshots[0].id.0.clone()];
+    assert_eq!(left(&dead, "live").await.len(), 2, "of the name as well");
+
+    let snapshot = dead
+        .imager
+        .observe(&dead.session)
+        .await
+        .unwrap()
+        .snapshots
+        .remove(0)
+        .id
+        .0;
+    let sweeper = Making {
+        session: dead.session.clone(),
+        image: dead.image.clone(),
+        ..begin(ec2, "sweeper", AN_HOUR).await
+    };
+    for _ in ["at first", "again"] {
+        assert_eq!(sweeper.left_by_discard().await, Vec::<String>::new());
+        assert!(sweeper.image().await.is_none());
+        assert!(!exist(ec2, std::slice::from_ref(&snapshot)).await);
+    }
+    assert_eq!(left(&dead, "dead").await, []);
     assert!(
-        images::existing_snapshots(ec2, &ids)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(imager.leftovers("dead").await.unwrap(), []);
-    assert!(
-        imager.observe(&live).await.unwrap().image.is_some(),
+        live.image().await.is_some(),
         "a live run's image is not touched"
     );
 }
 
 async fn tags_change_in_place(clients: &Clients) {
     let ec2 = clients.ec2().await.unwrap();
-    let imager = Ec2Imager::new(ec2, launch(ec2).await);
-    let id = imager
-        .begin(&request(
-            &SessionId::random(),
-            "orders",
-            Vec::new(),
-            AN_HOUR,
-        ))
-        .await
-        .unwrap()
-        .0;
-    let ids = [id.clone()];
+    let making = begin(ec2, "orders", AN_HOUR).await;
+    let ids = [making.image.clone()];
     let added = BTreeMap::from([("env".to_owned(), "dev".to_owned())]);
     images::set_tags(ec2, &ids, &added).await.unwrap();
-    images::remove_tags(ec2, &ids, &BTreeSet::from(["team".to_owned()]))
-        .await
-        .unwrap();
-    let tags = images::find(ec2, &id).await.unwrap().unwrap().tags;
-    assert_eq!(tags.get("env").map(String::as_str), Some("dev"));
+    let removed = BTreeSet::from(["team".to_owned()]);
+    images::remove_tags(ec2, &ids, &removed).await.unwrap();
+    let found = making.image().await.unwrap().tags;
+    assert_eq!(found.get("env").map(String::as_str), Some("dev"));
     assert!(
-        !tags.contains_key("team") && tags.contains_key("consistent:session"),
-        "{tags:?}"
+        !found.contains_key("team") && found.contains_key(tags::SESSION),
+        "{found:?}"
     );
 }
 

@@ -226,5 +226,4 @@ fn region_of(sdk: &SdkConfig) -> Result<String, ConfigError> {
 }
 
 #[cfg(test)]
-#[path = "clients_tests.rs"]
 mod tests;

@@ -58,6 +58,7 @@ fn facts(instance: SdkInstance) -> Facts {
         architecture: instance
             .architecture
             .map_or_else(String::new, |it| it.as_str().to_owned()),
+        // EC2 tells a platform of Windows only.
         is_windows: instance.platform.is_some(),
         platform_details: instance.platform_details.unwrap_or_default(),
         instance_profile_arn: instance

@@ -9,7 +9,7 @@ use crate::replay::{Answer, Replay};
 
 const ACTION: &str = "ec2:CreateImage";
 
-/// What one CreateImage against `replay` ends with.
+/// What one `CreateImage` against `replay` ends with.
 async fn failure(replay: &Replay) -> CallError {
     failure_of(&replay.ec2()).await
 }
