@@ -100,7 +100,7 @@ impl Diagnostics {
     }
 
     /// An `Err` has to stop Terraform, so one that holds no error gets one.
-    pub(crate) fn as_failure(mut self) -> Self {
+    pub(crate) fn into_failure(mut self) -> Self {
         if !self.has_errors() {
             self.push(Diagnostic::error(
                 "The provider failed without saying why",
@@ -159,10 +159,10 @@ mod tests {
     fn a_failure_always_holds_an_error() {
         let only_warned = Diagnostics::from(Diagnostic::warning("Odd", "Very odd."));
         assert!(!only_warned.has_errors());
-        assert!(only_warned.as_failure().has_errors());
+        assert!(only_warned.into_failure().has_errors());
 
         let failed = Diagnostics::from(Diagnostic::error("Broken", "Quite broken."));
-        assert_eq!(failed.clone().as_failure(), failed);
+        assert_eq!(failed.clone().into_failure(), failed);
     }
 
     #[test]

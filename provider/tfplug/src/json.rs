@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn depth_is_bounded() {
         let nest = |inner: String| format!(r#"{{"type": "dynamic", "value": {inner}}}"#);
-        let bomb = (0..MAX_DEPTH + 1).fold("null".to_owned(), |inner, _| nest(inner));
+        let bomb = (0..=MAX_DEPTH).fold("null".to_owned(), |inner, _| nest(inner));
         // serde_json has a limit of its own for the outer levels; either refuses.
         assert!(
             serde_json::from_str::<&RawValue>(&bomb).is_err()

@@ -223,6 +223,8 @@ impl fmt::Display for Number {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "conversions are exact or wrong")]
+
     use proptest::prelude::*;
 
     use super::*;

@@ -113,10 +113,12 @@ fn settle(value: &mut Cty, path: AttributePath, found: &mut Vec<AttributePath>) 
 
 fn restore_digits(exact: &Number, number: Number) -> Number {
     let whole = exact.to_i64().is_some() || exact.to_u64().is_some();
-    let float = number.to_f64();
-    let rounded =
-        !whole && exact.to_f64() == float && Number::from_f64(float).as_ref() == Some(&number);
-    if rounded { exact.clone() } else { number }
+    let rounded = Number::from_f64(exact.to_f64()).as_ref() == Some(&number);
+    if rounded && !whole {
+        exact.clone()
+    } else {
+        number
+    }
 }
 
 fn set_defaults(block: &Block, prior: &Cty, config: &Cty, planned: &mut Cty) {
@@ -176,4 +178,180 @@ pub(crate) fn visit_configured(
             visit(site.attribute, site.planned, site.path);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{Model, Refinement, Value};
+
+    /// A thing.
+    #[derive(Model)]
+    struct Thing {
+        #[tf(required, force_replace)]
+        name: Value<String>,
+        #[tf(optional, default = "m")]
+        size: Value<String>,
+        #[tf(computed, use_state_for_unknown)]
+        id: Value<String>,
+        #[tf(computed)]
+        revision: Value<i64>,
+        #[tf(optional, write_only)]
+        secret: Value<String>,
+        #[tf(optional)]
+        parts: Value<BTreeSet<Part>>,
+    }
+
+    #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Model)]
+    struct Part {
+        #[tf(required)]
+        number: Value<i64>,
+        #[tf(computed, use_state_for_unknown)]
+        serial: Value<String>,
+    }
+
+    fn part(number: i64, serial: Value<String>) -> Part {
+        Part {
+            number: Value::Known(number),
+            serial,
+        }
+    }
+
+    fn configured(name: &str) -> Thing {
+        Thing {
+            name: Value::from(name),
+            size: Value::Null,
+            id: Value::Null,
+            revision: Value::Null,
+            secret: Value::from("s"),
+            parts: Value::Null,
+        }
+    }
+
+    fn made(name: &str) -> Thing {
+        Thing {
+            size: Value::from("m"),
+            id: Value::from("id-1"),
+            revision: Value::Known(1),
+            secret: Value::Null,
+            ..configured(name)
+        }
+    }
+
+    fn planned(prior: &Cty, config: Thing, proposed: Thing) -> Outline {
+        outline(
+            &Thing::block(),
+            prior,
+            &config.into_cty(),
+            proposed.into_cty(),
+        )
+    }
+
+    #[test]
+    fn a_creation_knows_what_is_configured_and_nothing_else() {
+        let outline = planned(&Cty::Null, configured("a"), configured("a"));
+        assert_eq!(
+            *outline.planned.attribute("size"),
+            Cty::String("m".to_owned())
+        );
+        assert_eq!(*outline.planned.attribute("secret"), Cty::Null);
+        assert!(
+            outline.planned.attribute("id").is_unknown()
+                && outline.planned.attribute("revision").is_unknown()
+        );
+        assert!(outline.replace.is_empty(), "there is nothing to replace");
+    }
+
+    #[test]
+    fn nothing_new_is_nothing_to_do() {
+        let proposed = Thing {
+            secret: Value::from("s"),
+            ..made("a")
+        };
+        let outline = planned(&made("a").into_cty(), configured("a"), proposed);
+        assert_eq!(outline.planned, made("a").into_cty());
+    }
+
+    #[test]
+    fn a_change_makes_computed_values_unknown_but_for_those_that_stay() {
+        let config = Thing {
+            size: Value::from("l"),
+            ..configured("a")
+        };
+        let outline = planned(
+            &made("a").into_cty(),
+            config,
+            Thing {
+                size: Value::from("l"),
+                ..made("a")
+            },
+        );
+        assert_eq!(
+            *outline.planned.attribute("id"),
+            Cty::String("id-1".to_owned())
+        );
+        assert!(outline.planned.attribute("revision").is_unknown());
+        assert!(outline.replace.is_empty());
+    }
+
+    #[test]
+    fn a_forcing_attribute_is_named_even_where_its_new_value_is_unknown() {
+        for name in [Value::from("b"), Value::Unknown] {
+            let config = Thing {
+                name: name.clone(),
+                ..configured("a")
+            };
+            let outline = planned(&made("a").into_cty(), config, Thing { name, ..made("a") });
+            assert_eq!(outline.replace, [AttributePath::new("name")]);
+        }
+    }
+
+    #[test]
+    fn elements_of_sets_find_their_configuration() {
+        let set = |parts: &[Part]| Value::Known(parts.iter().cloned().collect());
+        let kept = part(1, Value::from("s-1"));
+        let prior = Thing {
+            parts: set(std::slice::from_ref(&kept)),
+            ..made("a")
+        };
+        let config = Thing {
+            parts: set(&[part(1, Value::Null), part(2, Value::Null)]),
+            ..configured("a")
+        };
+        // Core proposes the prior element where the configuration matches it.
+        let proposed = Thing {
+            parts: set(&[kept.clone(), part(2, Value::Null)]),
+            ..made("a")
+        };
+        let outline = planned(&prior.into_cty(), config, proposed);
+        let expected = Thing {
+            parts: set(&[kept, part(2, Value::Unknown)]),
+            ..made("a")
+        };
+        assert_eq!(
+            outline.planned.attribute("parts"),
+            expected.into_cty().attribute("parts")
+        );
+    }
+
+    #[test]
+    fn what_a_struct_cannot_carry_is_put_back() {
+        let refined = Cty::Unknown(Some(Box::new(Refinement {
+            null: Some(false),
+            ..Refinement::default()
+        })));
+        assert_eq!(restore(&refined, Cty::UNKNOWN), refined);
+        let number = |text: &str| Cty::Number(text.parse().expect("a number"));
+        let exact = number("0.12345678901234567890123");
+        assert_eq!(restore(&exact, number("0.12345678901234568")), exact);
+        assert_eq!(restore(&exact, number("0.5")), number("0.5"));
+        let (odd, even) = (number("9007199254740993"), number("9007199254740992"));
+        assert_eq!(
+            restore(&odd, even.clone()),
+            even,
+            "integers differ even where their floats do not"
+        );
+    }
 }

@@ -182,8 +182,8 @@ impl Attribute {
 
     /// Plans this value where the configuration has none.
     #[must_use]
-    pub fn default_value<F: Field>(mut self, value: F) -> Self {
-        self.default = Some(value.encode());
+    pub fn default_value<F: Field>(mut self, value: impl Into<F>) -> Self {
+        self.default = Some(value.into().encode());
         self
     }
 

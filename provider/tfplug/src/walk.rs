@@ -40,18 +40,23 @@ pub(crate) fn walk(
 }
 
 fn object(block: &Block, views: Views<'_>, path: &AttributePath, visit: &mut dyn FnMut(Site<'_>)) {
-    let Cty::Map(fields) = views.planned else {
+    let Views {
+        prior,
+        config: configured,
+        planned,
+    } = views;
+    let Cty::Map(fields) = planned else {
         return;
     };
-    if views.config.is_unknown() {
+    if configured.is_unknown() {
         return;
     }
-    let prior = views.prior.filter(|prior| matches!(prior, Cty::Map(_)));
+    let prior = prior.filter(|prior| matches!(prior, Cty::Map(_)));
     for attribute in &block.attributes {
         let path = path.clone().attribute(&attribute.name);
         let planned = fields.entry(attribute.name.clone()).or_insert(Cty::Null);
         let prior = prior.map(|prior| prior.attribute(&attribute.name));
-        let config = views.config.attribute(&attribute.name);
+        let config = configured.attribute(&attribute.name);
         visit(Site {
             attribute,
             prior,
@@ -72,7 +77,7 @@ fn object(block: &Block, views: Views<'_>, path: &AttributePath, visit: &mut dyn
         if let Some(planned) = fields.get_mut(&inner.name) {
             let views = Views {
                 prior: prior.map(|prior| prior.attribute(&inner.name)),
-                config: views.config.attribute(&inner.name),
+                config: configured.attribute(&inner.name),
                 planned,
             };
             let path = path.clone().attribute(&inner.name);
@@ -135,11 +140,24 @@ fn element(sequence: &Cty, index: usize) -> Option<&Cty> {
     }
 }
 
-/// The prior element that a planned set element stems from: Terraform proposes it unchanged where it matches.
+/// The prior element that a planned set element stems from: Terraform proposes it unchanged where it matches, and
+/// what became unknown since can have been anything.
 fn counterpart<'a>(set: &'a Cty, planned: &Cty) -> Option<&'a Cty> {
     match set {
-        Cty::Seq(elements) => elements.iter().find(|element| *element == planned),
+        Cty::Seq(elements) => elements.iter().find(|element| stems(planned, element)),
         _ => None,
+    }
+}
+
+fn stems(planned: &Cty, prior: &Cty) -> bool {
+    match (planned, prior) {
+        (Cty::Unknown(_), _) => true,
+        (Cty::Map(planned), Cty::Map(prior)) => {
+            let absent = &Cty::Null;
+            let mut fields = planned.iter();
+            fields.all(|(name, planned)| stems(planned, prior.get(name).unwrap_or(absent)))
+        }
+        _ => planned == prior,
     }
 }
 

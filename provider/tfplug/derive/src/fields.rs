@@ -24,7 +24,7 @@ pub(crate) struct ModelField {
 }
 
 pub(crate) enum Kind {
-    Attribute(Attribute),
+    Attribute(Box<Attribute>),
     Block(Block),
     /// Its attributes and blocks stand in the enclosing object.
     Flatten,
@@ -206,13 +206,13 @@ impl Keys {
         let flags = flags
             .iter()
             .filter_map(|(word, flag)| self.span(word).map(|span| Ident::new(flag, span)));
-        Ok(Kind::Attribute(Attribute {
+        Ok(Kind::Attribute(Box::new(Attribute {
             flags: flags.collect(),
             may_be_null: mode != "Required" && self.default.is_none(),
             mode,
             default: self.default,
             validators: self.validators,
-        }))
+        })))
     }
 
     fn mode(&self, ident: &Ident) -> Result<Ident> {
@@ -279,6 +279,111 @@ impl Keys {
                 "a write-only value comes from the configuration alone",
             )),
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    /// What the author of this field reads.
+    fn complaint(field: &Field) -> String {
+        ModelField::read(field).err().expect("an error").to_string()
+    }
+
+    #[test]
+    fn contradictions_are_explained() {
+        let cases: [(Field, &str); 10] = [
+            (parse_quote!(a: String), "say who gives `a` its value"),
+            (
+                parse_quote!(#[tf(required, computed)] a: String),
+                "leaves no room",
+            ),
+            (
+                parse_quote!(#[tf(requird)] a: String),
+                "`requird` means nothing here; known are: required",
+            ),
+            (
+                parse_quote!(#[tf(optional, computed, write_only)] a: String),
+                "`write_only` and `computed`",
+            ),
+            (
+                parse_quote!(#[tf(optional, write_only, force_replace)] a: String),
+                "`write_only` and `force_replace`",
+            ),
+            (
+                parse_quote!(#[tf(optional, use_state_for_unknown)] a: String),
+                "is for computed values",
+            ),
+            (
+                parse_quote!(#[tf(required, default = 1)] a: i64),
+                "`default` steps in",
+            ),
+            (
+                parse_quote!(#[tf(block, sensitive)] a: A),
+                "cannot be `sensitive`",
+            ),
+            (
+                parse_quote!(#[tf(optional, max_items = 1)] a: A),
+                "only a nested block counts",
+            ),
+            (
+                parse_quote!(#[tf(flatten, optional)] a: A),
+                "`flatten` stands alone",
+            ),
+        ];
+        for (field, expected) in &cases {
+            let complaint = complaint(field);
+            assert!(complaint.contains(expected), "{expected}: {complaint}");
+        }
+    }
+
+    #[test]
+    fn a_default_makes_the_provider_responsible() {
+        let field: Field = parse_quote!(#[tf(optional, default = 1)] a: i64);
+        let Kind::Attribute(attribute) = ModelField::read(&field).expect("valid").kind else {
+            panic!("an attribute");
+        };
+        assert!(attribute.mode == "OptionalComputed" && !attribute.may_be_null);
+    }
+
+    #[test]
+    fn names_and_descriptions_come_from_the_source() {
+        let field: Field = parse_quote! {
+            /// First line.
+            ///
+            ///   indented
+            #[tf(required)]
+            r#type: String
+        };
+        let field = ModelField::read(&field).expect("valid");
+        assert_eq!(field.name, "type");
+        assert_eq!(field.description, "First line.\n\n  indented");
+    }
+
+    #[test]
+    fn only_structs_with_names() {
+        let inputs: [DeriveInput; 3] = [
+            parse_quote!(
+                enum A {
+                    B,
+                }
+            ),
+            parse_quote!(
+                struct A(String);
+            ),
+            parse_quote!(
+                struct A<T> {
+                    #[tf(required)]
+                    a: T,
+                }
+            ),
+        ];
+        for input in inputs {
+            assert!(named(&input).is_err());
         }
     }
 }

@@ -135,7 +135,7 @@ fn attribute_part(field: &ModelField, attribute: &Attribute) -> TokenStream {
     let Attribute { mode, flags, .. } = attribute;
     let default = attribute.default.as_ref().map(|default| {
         quote_spanned! { default.span() =>
-            .default_value::<#ty>(::core::convert::From::from(#default))
+            .default_value::<#ty>(#default)
         }
     });
     let validators = attribute.validators.iter().map(|validator| {

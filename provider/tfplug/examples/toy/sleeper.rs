@@ -37,15 +37,15 @@ pub(crate) struct SleeperResource;
 
 impl SleeperResource {
     async fn hold(store: &Store, sleeper: &Sleeper, stop: &CancellationToken) -> Result<Hold> {
-        let held = format!("{}.held", sleeper.name);
-        store.put(&held, &true)?;
+        let marker = format!("{}.held", sleeper.name);
+        store.put(&marker, &true)?;
         tracing::info!(name = sleeper.name, "holding");
         let hold = tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(sleeper.hold_ms)) => Hold::Completed,
             () = stop.cancelled() => Hold::Stopped,
         };
         tokio::time::sleep(Duration::from_millis(sleeper.release_ms)).await;
-        store.remove(&held)?;
+        store.remove(&marker)?;
         store.put(&format!("{}.released", sleeper.name), &true)?;
         Ok(hold)
     }

@@ -237,7 +237,7 @@ impl Resource for ThingResource {
         if source.type_name != "terraform_data" {
             return Ok(None);
         }
-        let name = source.state["input"]
+        let name = source.state["input"]["value"]
             .as_str()
             .unwrap_or_default()
             .to_owned();

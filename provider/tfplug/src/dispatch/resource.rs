@@ -119,7 +119,7 @@ impl<R: Resource> ResourceAdapter<R> {
         };
         Applied {
             state,
-            diagnostics: failure.diagnostics.as_failure(),
+            diagnostics: failure.diagnostics.into_failure(),
         }
     }
 

@@ -18,7 +18,6 @@ pub(super) struct Writer(pub(super) Vec<u8>);
 impl Writer {
     fn value(&mut self, value: &Cty, ty: &Type) {
         match (value, ty) {
-            (Cty::Null, _) => self.marker(Marker::Null),
             (Cty::Unknown(refinement), _) => self.unknown(refinement.as_deref()),
             (Cty::Bool(value), _) => self.boolean(*value),
             (Cty::Number(number), _) => self.number(number),
@@ -50,29 +49,23 @@ impl Writer {
                     self.value(entry, ty);
                 }
             }
-            // A field's shape and its encoding come from one implementation of `Field`: they agree, or it is wrong
+            // A null; or no value of this type: a field's shape and its encoding come from one implementation of `Field`: they agree, or it is wrong
             // and Terraform reports a null where a value was planned.
-            (Cty::Seq(_) | Cty::Map(_), _) => self.marker(Marker::Null),
+            (Cty::Null | Cty::Seq(_) | Cty::Map(_), _) => self.marker(Marker::Null),
         }
     }
 
     fn unknown(&mut self, refinement: Option<&Refinement>) {
-        match refinement.filter(|refinement| **refinement != Refinement::default()) {
-            Some(refinement) => {
-                let payload = refinement::encode(refinement);
-                self.header(
-                    None,
-                    [Marker::Ext8, Marker::Ext16, Marker::Ext32],
-                    payload.len(),
-                );
-                self.0.extend(REFINED.to_be_bytes());
-                self.0.extend(payload);
-            }
-            None => {
-                self.marker(Marker::FixExt1);
-                self.0.extend([0, 0]);
-            }
-        }
+        let Some(refinement) = refinement.filter(|it| **it != Refinement::default()) else {
+            self.marker(Marker::FixExt1);
+            self.0.extend([0, 0]);
+            return;
+        };
+        let payload = refinement::encode(refinement);
+        let wide = [Marker::Ext8, Marker::Ext16, Marker::Ext32];
+        self.header(None, wide, payload.len());
+        self.0.extend(REFINED.to_be_bytes());
+        self.0.extend(payload);
     }
 
     fn dynamic(&mut self, value: &Cty, ty: &Type) {

@@ -32,7 +32,7 @@ impl<T> Outcome<T> {
     pub(super) fn failed(diagnostics: Diagnostics) -> Self {
         Self {
             value: None,
-            diagnostics: diagnostics.as_failure().to_wire(),
+            diagnostics: diagnostics.into_failure().to_wire(),
             private: Vec::new(),
         }
     }
@@ -78,7 +78,7 @@ fn outcome<C, T>(context: &Context<C>, result: Result<T>) -> Outcome<T> {
     let value = match result {
         Ok(value) => Some(value),
         Err(errors) => {
-            diagnostics.extend(errors.as_failure());
+            diagnostics.extend(errors.into_failure());
             None
         }
     };

@@ -10,7 +10,7 @@ use crate::Tasks;
 
 /// Terraform connects at once after the handshake, and gives up on a provider after one minute (go-plugin's
 /// `StartTimeout`).
-const FIRST_CONNECTION: Duration = Duration::from_secs(60);
+const FIRST_CONNECTION: Duration = Duration::from_mins(1);
 /// A lost connection usually means that Terraform is gone; a gRPC client that lives reconnects within this.
 const RECONNECTION: Duration = Duration::from_secs(5);
 
@@ -139,7 +139,7 @@ mod tests {
         let (_presence, stop) = lifecycle.connect();
         let work = lifecycle.tasks().spawn(async move {
             stop.cancelled().await;
-            tokio::time::sleep(Duration::from_secs(300)).await;
+            tokio::time::sleep(Duration::from_mins(5)).await;
         });
         assert!(!lifecycle.exiting().is_cancelled());
         lifecycle.wind_down().await;

@@ -10,6 +10,8 @@ use crate::workspace::Workspace;
 fn create_change_destroy() {
     let workspace = Workspace::new(r#"resource "toy_thing" "a" { name = "alpha" }"#);
     workspace.apply();
+    let unseen = workspace.run(&["plan", "-detailed-exitcode", "-refresh=false"]);
+    assert_eq!(unseen.code, Some(0), "without a look at the real object");
     let made = workspace.attributes("toy_thing.a");
     assert_eq!(
         (&made["size"], &made["colour"], &made["revision"]),

@@ -13,6 +13,8 @@ use crate::{
     wire, wire_value,
 };
 
+type DataSource<C> = Arc<dyn DynDataSource<C>>;
+
 impl<P: Provider> Service<P> {
     pub(super) async fn validate_data_source(
         &self,
@@ -64,7 +66,7 @@ impl<P: Provider> Service<P> {
         &self,
         name: &str,
         config: Option<&wire::DynamicValue>,
-    ) -> crate::Result<(Arc<dyn DynDataSource<P::Client>>, Cty)> {
+    ) -> crate::Result<(DataSource<P::Client>, Cty)> {
         let data_source = self.registry.data_sources.get(name);
         let data_source = data_source.ok_or_else(|| no_such("data source", name))?;
         let config = wire_value::decode(config, &data_source.schema().ty)?;

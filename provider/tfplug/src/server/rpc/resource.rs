@@ -199,7 +199,7 @@ impl<P: Provider> Service<P> {
         };
         let (upgraded_state, diagnostics) = match upgraded {
             Ok(state) => (Some(state), Vec::new()),
-            Err(diagnostics) => (None, diagnostics.as_failure().to_wire()),
+            Err(diagnostics) => (None, diagnostics.into_failure().to_wire()),
         };
         upgrade_resource_state::Response {
             upgraded_state,
