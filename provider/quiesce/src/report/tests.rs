@@ -192,7 +192,7 @@ fn harmless(text: &str) -> bool {
 proptest! {
     #[test]
     fn noise_is_refused_in_harmless_words(stdout in any::<String>(), stderr in any::<String>(), status in any::<String>()) {
-        let noise = Reply { stderr, status, ..reply(&stdout) };
+        let noise = Reply { status, stderr, ..reply(&stdout) };
         let errors = every_phase(&noise);
         prop_assert_eq!(errors.len(), 3);
         prop_assert!(errors.iter().all(|error| harmless(error)), "{:?}", errors);

@@ -196,8 +196,7 @@ impl State {
         let rebooted = values.text("CDB_BOOT_ID") != self.boot_id();
         let body = match self.hold.clone().filter(|hold| hold.session == session) {
             None if rebooted => lapsed("rebooted"),
-            None => lapsed("never-held"),
-            Some(Hold { began: None, .. }) => lapsed("never-held"),
+            None | Some(Hold { began: None, .. }) => lapsed("never-held"),
             Some(Hold { held: None, .. }) => lapsed("unfinished"),
             Some(Hold {
                 thawed_by_hand: true,
