@@ -114,12 +114,14 @@ record() {
     [ -z "$list" ] || printf '%s' "$list" >>"$OWN/pids"
 }
 
-# From now on none of them may run, not even once.
+# From now on every process that is left must stay, and none may run, not even once. A backend that was just ending when it was stopped is not
+# left: "pid start runs" a line.
 pause_witness() {
     local pid start list=""
     while read -r pid start; do
+        alive "$pid" "$start" || continue
         runs "$pid"
-        list="$list$pid $RUNS$NEWLINE"
+        list="$list$pid $start $RUNS$NEWLINE"
     done <"$OWN/pids"
     write_whole "$OWN/witness" "$list"
 }

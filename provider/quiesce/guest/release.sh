@@ -102,15 +102,11 @@ verify_paused() {
     done <<CGROUPS
 $H_CGROUPS
 CGROUPS
-    while read -r pid start; do
+    slurp "$OWN/witness"
+    while read -r pid start slices; do
         [ -n "$pid" ] || continue
         alive "$pid" "$start" || { broken paused "Process $pid is gone."; continue; }
         [ -n "$H_CGROUPS" ] || stopped "$pid" || broken paused "Process $pid is not stopped any more."
-    done <<PIDS
-$H_PIDS
-PIDS
-    slurp "$OWN/witness" || return 0
-    while read -r pid slices; do
         runs "$pid"
         [ "$RUNS" = "$slices" ] || broken ran "Process $pid ran during the hold."
     done <<WITNESS
