@@ -63,6 +63,7 @@ pub async fn status(ssm: &Client, instance_id: &str) -> Result<Agent, CallError>
     match known.next().await {
         Some(Ok(info)) => Ok(agent(info)),
         Some(Err(error)) => Err(CallError::of(ACTION, &error)),
+        // The code that SendCommand would answer with.
         None => Err(CallError {
             code: "InvalidInstanceId".to_owned(),
             ..CallError::refused(ACTION, format!("{instance_id}: {NOT_MANAGED}"))

@@ -264,11 +264,12 @@ async fn an_instance_that_ssm_does_not_manage_is_explained() {
         "DescribeInstanceInformation",
         r#"{"InstanceInformationList":[]}"#,
     );
-    let text = agent::status(&replay.ssm(), "i-1")
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(text.contains("AmazonSSMManagedInstanceCore"), "{text}");
+    let error = agent::status(&replay.ssm(), "i-1").await.unwrap_err();
+    assert_eq!(error.code, "InvalidInstanceId");
+    assert!(
+        error.message.contains("AmazonSSMManagedInstanceCore"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
