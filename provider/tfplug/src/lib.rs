@@ -115,6 +115,7 @@ mod check;
 mod context;
 mod cty;
 mod data_source;
+mod decode_error;
 mod diagnostic;
 mod dispatch;
 mod field;
@@ -147,8 +148,9 @@ pub use crate::{
     context::Context,
     cty::{Bound, Cty, Refinement},
     data_source::DataSource,
+    decode_error::{DecodeError, Mismatch},
     diagnostic::{Diagnostic, Diagnostics, Severity},
-    field::{DecodeError, Field, Mismatch, Validate},
+    field::{Field, Validate},
     function::{ArgumentValues, Arguments, Function, FunctionError, Parameter, Parameters},
     model::{Fields, Model},
     number::{Number, ParseNumberError},
