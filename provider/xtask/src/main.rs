@@ -1,17 +1,31 @@
 //! Repository chores that need more than a shell line: `cargo xtask <chore>`.
 
+mod docs;
+mod golden;
 mod layers;
+mod schema;
 
 use std::process::{Command, ExitCode};
 
+use golden::Mode;
+
 const USAGE: &str = "usage: cargo xtask <chore>
 
-  layers   check that no crate depends on one that the house keeps from it";
+  layers            check that no crate depends on one that the house keeps from it
+  schema [--check]  write schemas/provider.json from the built provider, as terraform sees it
+  docs [--check]    write docs/ from schemas/provider.json and examples/
+
+With --check nothing is written: a difference is an error.";
 
 fn main() -> ExitCode {
-    let chore = std::env::args().nth(1);
-    let outcome = match chore.as_deref() {
-        Some("layers") => check_layers(),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["layers"] => check_layers(),
+        ["schema"] => schema::run(Mode::Write),
+        ["schema", "--check"] => schema::run(Mode::Check),
+        ["docs"] => docs::run(Mode::Write),
+        ["docs", "--check"] => docs::run(Mode::Check),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

@@ -1,0 +1,235 @@
+//! The registry's pages: `docs/index.md` and one page a resource, from the schema and the examples.
+
+mod types;
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    golden::{self, Mode},
+    schema,
+};
+
+const PROVIDER: &str = "consistent";
+
+pub(crate) fn run(mode: Mode) -> Result<(), String> {
+    let schema: Value = serde_json::from_str(&golden::read(schema::PATH)?)
+        .map_err(|error| format!("{}: {error}", schema::PATH))?;
+    let provider = &schema["provider_schemas"][schema::ADDRESS];
+    let example = golden::read("examples/provider/provider.tf")?;
+    let title = format!("{PROVIDER} Provider");
+    let index = page(&title, &provider["provider"]["block"], &example);
+    golden::settle(mode, "docs/index.md", &index, "docs")?;
+
+    for (name, resource) in entries(&provider["resource_schemas"]) {
+        let example = golden::read(&format!("examples/resources/{name}/resource.tf"))?;
+        let page = page(&format!("{name} (Resource)"), &resource["block"], &example);
+        let short = name.strip_prefix(&format!("{PROVIDER}_")).unwrap_or(name);
+        golden::settle(mode, &format!("docs/resources/{short}.md"), &page, "docs")?;
+    }
+    Ok(())
+}
+
+/// A page in the registry's layout.
+fn page(title: &str, block: &Value, example: &str) -> String {
+    let description = unwrapped(text(&block["description"]));
+    let first = description.split("\n\n").next().unwrap_or_default();
+    let mut page = format!(
+        "---\npage_title: \"{title}\"\nsubcategory: \"\"\ndescription: |-\n  {first}\n---\n\n\
+         <!-- Written by `cargo xtask docs`. -->\n\n# {title}\n\n{description}\n\n\
+         ## Example Usage\n\n```terraform\n{}\n```\n\n## Schema\n",
+        example.trim_end()
+    );
+    section(&mut page, block, &[]);
+    page
+}
+
+/// Everything that stands in a block, and below it what is nested there.
+fn section(page: &mut String, block: &Value, path: &[&str]) {
+    let members = members(block);
+    for (heading, kind) in [
+        ("Required", Kind::Required),
+        ("Optional", Kind::Optional),
+        ("Read-Only", Kind::ReadOnly),
+    ] {
+        let listed: Vec<&Member<'_>> = members.iter().filter(|it| it.kind == kind).collect();
+        if listed.is_empty() {
+            continue;
+        }
+        let hashes = if path.is_empty() { "### " } else { "" };
+        let colon = if path.is_empty() { "" } else { ":" };
+        let _ = write!(page, "\n{hashes}{heading}{colon}\n\n");
+        for member in listed {
+            let _ = writeln!(page, "{}", member.line(path));
+        }
+    }
+    for member in members {
+        if let Some(inner) = member.inner {
+            let path: Vec<&str> = path.iter().copied().chain([member.name]).collect();
+            let (anchor, name) = (anchor(&path), path.join("."));
+            let _ = write!(
+                page,
+                "\n<a id=\"{anchor}\"></a>\n### Nested Schema for `{name}`\n"
+            );
+            section(page, inner, &path);
+        }
+    }
+}
+
+/// An attribute or a nested block.
+struct Member<'a> {
+    name: &'a str,
+    kind: Kind,
+    /// As the registry's pages call it: `String`, `List of String`, `Attributes`, `Block List`.
+    ty: String,
+    notes: Vec<&'static str>,
+    description: String,
+    inner: Option<&'a Value>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Required,
+    Optional,
+    ReadOnly,
+}
+
+impl Member<'_> {
+    fn line(&self, path: &[&str]) -> String {
+        let notes: String = self.notes.iter().map(|note| format!(", {note}")).collect();
+        let path: Vec<&str> = path.iter().copied().chain([self.name]).collect();
+        let below = match self.inner {
+            Some(_) => format!(" (see [below for nested schema](#{}))", anchor(&path)),
+            None => String::new(),
+        };
+        let Self {
+            name,
+            ty,
+            description,
+            ..
+        } = self;
+        format!("- `{name}` ({ty}{notes}) {description}{below}")
+    }
+}
+
+/// The members of a block, by name.
+fn members(block: &Value) -> Vec<Member<'_>> {
+    let attributes = entries(&block["attributes"]).map(|(name, it)| attribute(name, it));
+    let blocks = entries(&block["block_types"]).map(|(name, it)| nested_block(name, it));
+    let mut members: Vec<Member<'_>> = attributes.chain(blocks).collect();
+    members.sort_by_key(|member| member.name);
+    members
+}
+
+fn attribute<'a>(name: &'a str, attribute: &'a Value) -> Member<'a> {
+    let is = |flag: &str| attribute[flag] == Value::Bool(true);
+    let nested = attribute.get("nested_type");
+    Member {
+        name,
+        kind: match (is("required"), is("optional")) {
+            (true, _) => Kind::Required,
+            (_, true) => Kind::Optional,
+            _ => Kind::ReadOnly,
+        },
+        ty: match nested {
+            Some(nested) => types::nested("Attributes", text(&nested["nesting_mode"])),
+            None => types::plain(&attribute["type"]),
+        },
+        notes: [("sensitive", "Sensitive"), ("deprecated", "Deprecated")]
+            .into_iter()
+            .filter_map(|(flag, note)| is(flag).then_some(note))
+            .collect(),
+        description: unwrapped(text(&attribute["description"])),
+        inner: nested,
+    }
+}
+
+fn nested_block<'a>(name: &'a str, block: &'a Value) -> Member<'a> {
+    let needed = block["min_items"].as_u64().is_some_and(|count| count > 0);
+    Member {
+        name,
+        kind: if needed {
+            Kind::Required
+        } else {
+            Kind::Optional
+        },
+        ty: types::nested("Block", text(&block["nesting_mode"])),
+        notes: Vec::new(),
+        description: unwrapped(text(&block["block"]["description"])),
+        inner: Some(&block["block"]),
+    }
+}
+
+fn anchor(path: &[&str]) -> String {
+    format!("nested--{}", path.join("--"))
+}
+
+/// Paragraphs on one line each: the source's line breaks mean nothing.
+fn unwrapped(markdown: &str) -> String {
+    let paragraphs = markdown.split("\n\n");
+    let paragraphs: Vec<String> = paragraphs.map(|it| it.replace('\n', " ")).collect();
+    paragraphs.join("\n\n")
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let map = value.as_object().into_iter().flat_map(Map::iter);
+    map.map(|(name, value)| (name.as_str(), value))
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_page_lists_what_is_required_optional_and_read_only() {
+        let block = json!({
+            "description": "A thing.\nOf two lines.\n\nMore.",
+            "attributes": {
+                "name": { "type": "string", "required": true, "description": "Its\nname." },
+                "secret": { "type": "string", "optional": true, "sensitive": true, "description": "Hidden." },
+                "id": { "type": "string", "computed": true, "description": "Its id." },
+                "size": { "type": "number", "optional": true, "computed": true, "description": "Its size." },
+            },
+        });
+        let page = page(
+            "toy_thing (Resource)",
+            &block,
+            "resource \"toy_thing\" \"a\" {}\n",
+        );
+        assert!(page.starts_with("---\npage_title: \"toy_thing (Resource)\""));
+        assert!(page.contains("description: |-\n  A thing. Of two lines.\n---"));
+        assert!(page.contains("# toy_thing (Resource)\n\nA thing. Of two lines.\n\nMore.\n"));
+        assert!(page.contains("```terraform\nresource \"toy_thing\" \"a\" {}\n```"));
+        assert!(page.contains(
+            "### Required\n\n- `name` (String) Its name.\n\n### Optional\n\n- `secret` (String, Sensitive) Hidden.\n\
+             - `size` (Number) Its size.\n\n### Read-Only\n\n- `id` (String) Its id.\n"
+        ));
+    }
+
+    #[test]
+    fn what_is_nested_is_linked_and_explained_below() {
+        let inner = json!({ "attributes": { "port": { "type": "number", "optional": true, "description": "A port." } } });
+        let mut object = inner.clone();
+        object["nesting_mode"] = "single".into();
+        let block = json!({
+            "attributes": { "engine": { "nested_type": object, "optional": true, "description": "An engine." } },
+            "block_types": { "role": { "nesting_mode": "list", "block": inner } },
+        });
+        let mut page = String::new();
+        section(&mut page, &block, &[]);
+        assert!(page.contains(
+            "- `engine` (Attributes) An engine. (see [below for nested schema](#nested--engine))"
+        ));
+        assert!(page.contains("- `role` (Block List)"));
+        assert!(page.contains(
+            "<a id=\"nested--engine\"></a>\n### Nested Schema for `engine`\n\nOptional:\n\n- `port` (Number) A port.\n"
+        ));
+    }
+}
