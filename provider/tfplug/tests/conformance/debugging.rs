@@ -7,8 +7,18 @@ use std::{
 
 use crate::workspace::{Workspace, eventually, signal, toy};
 
+/// Does not outlive its test, however that ends.
+struct Debugged(Child);
+
+impl Drop for Debugged {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A provider in debug mode, and what it says to put into the environment.
-fn debugged(workspace: &Workspace) -> (Child, String) {
+fn debugged(workspace: &Workspace) -> (Debugged, String) {
     let mut provider = Command::new(toy())
         .arg("--debug")
         .current_dir(workspace.path(""))
@@ -20,7 +30,10 @@ fn debugged(workspace: &Workspace) -> (Child, String) {
         .read_line(&mut line)
         .unwrap();
     let reattach = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='").unwrap();
-    (provider, reattach.strip_suffix('\'').unwrap().to_owned())
+    (
+        Debugged(provider),
+        reattach.strip_suffix('\'').unwrap().to_owned(),
+    )
 }
 
 #[test]
@@ -39,9 +52,9 @@ fn terraform_attaches_and_leaves_it_running() {
             .unwrap();
         assert!(output.status.success(), "{output:?}");
     }
-    assert!(provider.try_wait().unwrap().is_none(), "it goes on");
-    signal("INT", i64::from(provider.id()));
-    assert!(provider.wait().unwrap().success());
+    assert!(provider.0.try_wait().unwrap().is_none(), "it goes on");
+    signal("INT", i64::from(provider.0.id()));
+    assert!(provider.0.wait().unwrap().success());
 }
 
 #[test]
@@ -78,8 +91,8 @@ fn one_run_does_not_stop_another() {
     signal("INT", i64::from(runs[1].id()));
     runs[1].wait().unwrap();
     assert!(!second.toy("s.held").exists());
-    signal("TERM", i64::from(provider.id()));
-    assert!(provider.wait().unwrap().success());
+    signal("TERM", i64::from(provider.0.id()));
+    assert!(provider.0.wait().unwrap().success());
 }
 
 #[test]
