@@ -40,7 +40,7 @@ enum Command {
         /// The lab's directory.
         #[arg(long)]
         dir: PathBuf,
-        /// JSON, e.g. '{"action":"ec2:CreateImage","times":1,"effect":{"kind":"drop_after"}}'.
+        /// JSON: `{"action":"ec2:CreateImage","times":1,"effect":{"kind":"drop_after"}}`.
         fault: Option<String>,
     },
     /// Prints the settings of a running lab, or replaces them.
@@ -48,7 +48,7 @@ enum Command {
         /// The lab's directory.
         #[arg(long)]
         dir: PathBuf,
-        /// JSON, e.g. '{"capture":{"stagger":{"fixed":{"ms":[0,1000]}}}}'; the rest gets its defaults.
+        /// JSON: `{"capture":{"stagger":{"fixed":{"ms":[0,1000]}}}}`; the rest gets its defaults.
         settings: Option<String>,
     },
     /// The SSM agent of an instance.
@@ -128,7 +128,7 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
 }
 
 /// How long a lab may take to end its machines, and then its process.
-const END_LIMIT: Duration = Duration::from_secs(60);
+const END_LIMIT: Duration = Duration::from_mins(1);
 
 /// A lab that runs is asked to end; what a dead one left is swept.
 async fn down(dir: PathBuf) -> Result<(), Box<dyn Error>> {

@@ -15,7 +15,7 @@ use lab::{
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A server that was built before boots in seconds; this is for a busy machine.
-const BOOT_LIMIT: Duration = Duration::from_secs(120);
+const BOOT_LIMIT: Duration = Duration::from_mins(2);
 
 #[derive(Args)]
 pub(crate) struct Serve {

@@ -169,8 +169,8 @@ impl Intake {
         match self.employ(&mut task).await {
             Ok(()) => self.follow(task).await,
             Err(error) => {
-                self.conclude(&task.message, failed(&error.to_string()))
-                    .await
+                let outcome = failed(&error.to_string());
+                self.conclude(&task.message, outcome).await;
             }
         }
     }

@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Out of this range, or no number, a time-out silently becomes an hour (FACTS.md part C, 4).
 const TIMEOUT_SECONDS: std::ops::RangeInclusive<u64> = 5..=172_800;
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3_600);
+const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Runs a document's script to its end.
 pub(super) async fn run(store: &Store, task: &Task, document: &Document) -> Outcome {
@@ -137,7 +137,7 @@ impl Running {
         let status = killed.unwrap_or(if code == 0 {
             Status::Success
         } else {
-            stderr.push_str(&format!("failed to run commands: exit status {code}"));
+            stderr.extend(["failed to run commands: exit status ", &code.to_string()]);
             Status::Failed
         });
         (status, code, stdout, stderr)
@@ -213,6 +213,6 @@ mod tests {
         }
         assert_eq!(timeout("6.7"), Duration::from_secs(6));
         assert_eq!(timeout("5"), Duration::from_secs(5));
-        assert_eq!(timeout("172800"), Duration::from_secs(172_800));
+        assert_eq!(timeout("172800"), Duration::from_hours(48));
     }
 }

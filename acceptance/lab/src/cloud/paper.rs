@@ -79,7 +79,7 @@ impl Hypervisor for Paper {
     }
 
     async fn ended(&self, _: &str) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn terminate(&self, instance: &str) -> Outcome<()> {

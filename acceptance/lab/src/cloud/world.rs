@@ -1,6 +1,6 @@
 //! What exists in the account: plain records, changed under one lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -14,6 +14,8 @@ pub(crate) struct World {
     pub(crate) volumes: BTreeMap<String, Volume>,
     pub(crate) snapshots: BTreeMap<String, Snapshot>,
     pub(crate) images: BTreeMap<String, Image>,
+    /// Instances whose machine is off for a moment on behalf of EC2: `running` all the same.
+    pub(crate) between_boots: BTreeSet<String>,
 }
 
 impl World {
@@ -45,11 +47,8 @@ pub(crate) struct Instance {
     pub(crate) id: String,
     pub(crate) image: String,
     pub(crate) state: InstanceState,
-    /// Its machine is off for a moment, on behalf of EC2: `running` all the same.
-    pub(crate) between_boots: bool,
     /// Why it stopped or ended; empty while it runs.
     pub(crate) reason: String,
-    pub(crate) instance_type: String,
     pub(crate) launched: OffsetDateTime,
     pub(crate) root_device: String,
     pub(crate) devices: Vec<AttachedDevice>,
@@ -60,10 +59,18 @@ pub(crate) struct Instance {
     pub(crate) client_token: String,
     pub(crate) termination_protected: bool,
     pub(crate) stop_protected: bool,
-    pub(crate) shutdown_terminates: bool,
+    pub(crate) on_shutdown: ShutdownBehavior,
     pub(crate) source_dest_check: bool,
     pub(crate) metadata: BTreeMap<&'static str, String>,
     pub(crate) tags: Tags,
+}
+
+/// What a guest's own power-off does to its instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ShutdownBehavior {
+    #[default]
+    Stop,
+    Terminate,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -64,9 +64,9 @@ fn push(text: &mut String, value: &Value, item: &str) {
 }
 
 fn element(text: &mut String, name: &str, value: &Value, item: &str) {
-    text.push_str(&format!("<{name}>"));
+    text.extend(["<", name, ">"]);
     push(text, value, item);
-    text.push_str(&format!("</{name}>"));
+    text.extend(["</", name, ">"]);
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
 };
 use lab::cloud::{iam::User, journal::Event};
 
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_action_answers_what_botocore_knows() {

@@ -1,5 +1,10 @@
 //! The control plane and the agent, tried on machines that exist on paper: no root, no volumes, seconds.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it should be"
+)]
+
 mod agent_children;
 mod agent_delivery;
 mod agent_frozen;

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{images, instances, params::Params};
+use super::{account::INSTANCE_TYPE, images, instances, params::Params};
 use crate::cloud::{
     call::{Answer, Call},
     error::ApiError,
     iam::Access,
-    world::{Image, Instance},
+    world::{Image, Instance, ShutdownBehavior},
 };
 
 pub(super) fn instance(call: &Call<'_>, mut params: Params) -> Answer {
@@ -26,9 +26,12 @@ fn instance_attribute(instance: &Instance, name: &str) -> Answer {
         "disableApiTermination" => json!({"value": instance.termination_protected}),
         "ebsOptimized" => json!({"value": true}),
         "instanceInitiatedShutdownBehavior" => {
-            json!({"value": if instance.shutdown_terminates { "terminate" } else { "stop" }})
+            json!({"value": match instance.on_shutdown {
+                ShutdownBehavior::Stop => "stop",
+                ShutdownBehavior::Terminate => "terminate",
+            }})
         }
-        "instanceType" => json!({"value": instance.instance_type}),
+        "instanceType" => json!({"value": INSTANCE_TYPE}),
         "rootDeviceName" => json!({"value": instance.root_device}),
         "sourceDestCheck" => json!({"value": instance.source_dest_check}),
         "userData" => instance

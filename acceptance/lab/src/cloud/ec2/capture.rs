@@ -24,7 +24,7 @@ use crate::cloud::{
 pub(super) struct Plan {
     image: String,
     instance: Instance,
-    /// Is the operating system shut down for it, as CreateImage does unless told not to?
+    /// Is the operating system shut down for it, as `CreateImage` does unless told not to?
     reboots: bool,
     volumes: Vec<PlannedSnapshot>,
     settings: CaptureSettings,
@@ -108,8 +108,8 @@ fn offsets(stagger: &Stagger, count: usize) -> Vec<Duration> {
             (0..count).map(|_| ms(random.u64(0..=*max_ms))).collect()
         }
         Stagger::Fixed { ms: list } => {
-            let last = list.last().copied().unwrap_or_default();
-            let padded = list.iter().copied().chain(std::iter::repeat(last));
+            let rest = list.last().copied().unwrap_or_default();
+            let padded = list.iter().copied().chain(std::iter::repeat(rest));
             padded.take(count).map(ms).collect()
         }
     }
@@ -215,10 +215,10 @@ async fn initiate(
     });
     let mut world = cloud.world();
     if let Some(image) = world.images.get_mut(&plan.image) {
-        let device = image.devices.iter_mut().find(|d| d.name == planned.device);
-        device
-            .into_iter()
-            .for_each(|d| d.snapshot = Some(planned.id.clone()));
+        let mut devices = image.devices.iter_mut();
+        if let Some(device) = devices.find(|d| d.name == planned.device) {
+            device.snapshot = Some(planned.id.clone());
+        }
     }
     let snapshot = planned.record(Instant::now() + ms(plan.settings.visible_after_ms));
     world.snapshots.insert(planned.id, snapshot);

@@ -70,7 +70,7 @@ pub(super) struct Request {
     overrides: Vec<Override>,
 }
 
-/// `BlockDeviceMapping.N`: CreateImage can leave a device out, or change what becomes of its volume.
+/// `BlockDeviceMapping.N`: `CreateImage` can leave a device out, or change what becomes of its volume.
 struct Override {
     device: String,
     omitted: bool,
@@ -179,7 +179,7 @@ fn source(world: &World, id: &str) -> Result<Instance, ApiError> {
     }
 }
 
-/// 3 to 128 characters: letters, digits, `( ) [ ] . / - ' @ _` and space (API reference of CreateImage).
+/// 3 to 128 characters: letters, digits, `( ) [ ] . / - ' @ _` and space (API reference of `CreateImage`).
 pub(super) fn valid_name(name: String) -> Result<String, ApiError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c);
     if (3..=128).contains(&name.chars().count()) && name.chars().all(allowed) {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{
+    account::INSTANCE_TYPE,
     filters::{Filterable, Filters},
     network,
     pages::Page,
@@ -109,7 +110,7 @@ impl Filterable for Instance {
             "instance-id" => self.id.clone(),
             "instance-state-code" => self.state.shown().1.to_string(),
             "instance-state-name" => self.state.shown().0.to_owned(),
-            "instance-type" => self.instance_type.clone(),
+            "instance-type" => INSTANCE_TYPE.to_owned(),
             "private-ip-address" => self.private_ip.clone(),
             "root-device-type" => "ebs".to_owned(),
             "subnet-id" => network::SUBNET.to_owned(),

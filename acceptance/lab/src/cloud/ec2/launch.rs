@@ -16,7 +16,7 @@ use crate::cloud::{
     iam::Access,
     ids,
     tags::{self, Tags},
-    world::{AttachedDevice, Image, ImageState, Instance, InstanceState, Volume},
+    world::{AttachedDevice, Image, ImageState, Instance, InstanceState, ShutdownBehavior, Volume},
 };
 
 pub(super) fn run(call: &Call<'_>, mut params: Params) -> Answer {
@@ -44,7 +44,6 @@ pub(crate) fn launch(cloud: &Arc<Cloud>, image: &str, name: &str) -> io::Result<
     let image = found.ok_or_else(|| io::Error::other(format!("no such image: {image}")))?;
     let request = Request {
         image: image.id.clone(),
-        instance_type: INSTANCE_TYPE.to_owned(),
         client_token: ids::uuid(),
         instance_tags: [("Name".to_owned(), name.to_owned())].into(),
         ..Request::default()
@@ -96,7 +95,6 @@ async fn make_volumes(cloud: &Cloud, volumes: &[Volume]) -> Outcome<()> {
 #[derive(Default)]
 struct Request {
     image: String,
-    instance_type: String,
     client_token: String,
     key_name: Option<String>,
     user_data: Option<String>,
@@ -104,7 +102,7 @@ struct Request {
     private_ip: Option<String>,
     termination_protected: bool,
     stop_protected: bool,
-    shutdown_terminates: bool,
+    on_shutdown: ShutdownBehavior,
     metadata: BTreeMap<&'static str, String>,
     instance_tags: Tags,
     volume_tags: Tags,
@@ -141,7 +139,6 @@ impl Request {
         let mut tags = tags::specifications(params, &["instance", "volume", "network-interface"])?;
         Ok(Self {
             image: params.require("ImageId")?,
-            instance_type: INSTANCE_TYPE.to_owned(),
             client_token: params.take("ClientToken").unwrap_or_else(ids::uuid),
             key_name: params.take("KeyName"),
             user_data: params.take("UserData"),
@@ -149,8 +146,7 @@ impl Request {
             private_ip,
             termination_protected: params.flag("DisableApiTermination")?,
             stop_protected: params.flag("DisableApiStop")?,
-            shutdown_terminates: params.take("InstanceInitiatedShutdownBehavior").as_deref()
-                == Some("terminate"),
+            on_shutdown: shutdown_behavior(params)?,
             metadata: METADATA_OPTIONS
                 .into_iter()
                 .filter_map(|name| Some((name, params.take(&format!("MetadataOptions.{name}"))?)))
@@ -217,9 +213,7 @@ impl Request {
             id: ids::resource("i"),
             image: image.id.clone(),
             state: InstanceState::Pending,
-            between_boots: false,
             reason: String::new(),
-            instance_type: self.instance_type,
             launched: now,
             root_device: image.root_device.clone(),
             private_ip: self.private_ip.unwrap_or_else(random_ip),
@@ -229,7 +223,7 @@ impl Request {
             client_token: self.client_token,
             termination_protected: self.termination_protected,
             stop_protected: self.stop_protected,
-            shutdown_terminates: self.shutdown_terminates,
+            on_shutdown: self.on_shutdown,
             source_dest_check: true,
             metadata: self.metadata,
             tags: self.instance_tags,
@@ -248,6 +242,16 @@ fn one_instance(params: &mut Params) -> Result<(), ApiError> {
         }
     }
     Ok(())
+}
+
+fn shutdown_behavior(params: &mut Params) -> Result<ShutdownBehavior, ApiError> {
+    match params.take("InstanceInitiatedShutdownBehavior").as_deref() {
+        None | Some("stop") => Ok(ShutdownBehavior::Stop),
+        Some("terminate") => Ok(ShutdownBehavior::Terminate),
+        Some(other) => Err(ApiError::invalid_value(format!(
+            "Invalid value '{other}' for instanceInitiatedShutdownBehavior"
+        ))),
+    }
 }
 
 /// The private address, if one is asked for. There is one subnet and one security group.

@@ -90,7 +90,7 @@ impl Params {
             .collect()
     }
 
-    /// `name.1.Field`, `name.2.Field`...: the fields of each numbered group. A plain `name.1` is the field ``.
+    /// `name.1.Field`, `name.2.Field`...: the fields of each numbered group. A plain `name.1` is a field without a name.
     pub(crate) fn groups(&mut self, name: &str) -> Vec<Self> {
         let mut groups: BTreeMap<u32, Self> = BTreeMap::new();
         let prefix = format!("{name}.");

@@ -14,7 +14,7 @@ use crate::cloud::{
     iam::Access,
     journal::Event,
     settings::ms,
-    world::{Instance, InstanceState},
+    world::{Instance, InstanceState, ShutdownBehavior},
 };
 
 pub(super) fn start(call: &Call<'_>, params: Params) -> Answer {
@@ -181,30 +181,27 @@ pub(super) async fn off_and_on(
     id: &str,
     between: impl Future<Output = Outcome<()>>,
 ) -> Outcome<()> {
-    let set = |between_boots| {
-        if let Some(instance) = cloud.world().instances.get_mut(id) {
-            instance.between_boots = between_boots;
-        }
-    };
     let within = ms(cloud.settings().instances.shutdown_within_ms);
-    set(true);
+    cloud.world().between_boots.insert(id.to_owned());
     cloud.hypervisor.shutdown(id, within).await?;
     let outcome = between.await;
     boot(cloud, id).await?;
-    set(false);
+    cloud.world().between_boots.remove(id);
     outcome
 }
 
 /// A guest that powers off by itself stops its instance, or terminates it where it was launched so.
 async fn watch(cloud: Arc<Cloud>, id: String) {
     cloud.hypervisor.ended(&id).await;
+    if cloud.world().between_boots.contains(&id) {
+        return;
+    }
     let instance = cloud.world().instances.get(&id).cloned();
-    let Some(instance) = instance.filter(|i| i.state == InstanceState::Running && !i.between_boots)
-    else {
+    let Some(instance) = instance.filter(|i| i.state == InstanceState::Running) else {
         return;
     };
     let reason = "Client.InstanceInitiatedShutdown: Instance initiated shutdown";
-    if instance.shutdown_terminates {
+    if instance.on_shutdown == ShutdownBehavior::Terminate {
         entered(&cloud, &id, InstanceState::ShuttingDown, reason);
         let outcome = dispose(&cloud, &id).await;
         settle(&cloud, &id, outcome, InstanceState::Terminated);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::network;
+use super::{account::INSTANCE_TYPE, network};
 use crate::cloud::{
     Cloud,
     clock::iso,
@@ -154,7 +154,7 @@ fn instance(cloud: &Cloud, record: &Instance) -> Value {
         "dnsName": "",
         "reason": record.reason,
         "amiLaunchIndex": 0,
-        "instanceType": record.instance_type,
+        "instanceType": INSTANCE_TYPE,
         "launchTime": iso(record.launched),
         "placement": {"availabilityZone": cloud.zone(), "groupName": "", "tenancy": "default"},
         "monitoring": {"state": "disabled"},

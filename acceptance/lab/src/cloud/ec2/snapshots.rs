@@ -143,7 +143,7 @@ impl Several {
         }
         let wanted = instance.devices.iter().filter(|device| {
             let root = device.name == instance.root_device;
-            !(root && self.without_root) && !self.excluded.contains(&device.volume)
+            !(root && self.without_root || self.excluded.contains(&device.volume))
         });
         Ok(wanted.map(|device| device.volume.clone()).collect())
     }
@@ -193,7 +193,7 @@ pub(super) fn admit_rate(
 }
 
 /// Files the snapshots as `pending` and completes them later. All of one call have the same start time
-/// ("StartTime is the same for all snapshots initiated by the same request", botocore SnapshotInfo).
+/// ("is the same for all snapshots initiated by the same request", botocore on `SnapshotInfo.StartTime`).
 fn record(
     cloud: &Arc<Cloud>,
     pairs: &[(String, String)],

@@ -18,7 +18,7 @@ pub(crate) struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    /// Reads the header; `None` where it is missing or is no SigV4 header.
+    /// Reads the header; `None` where it is missing or is of another kind.
     pub(crate) fn of(headers: &'a HeaderMap) -> Option<Self> {
         let fields = headers
             .get("authorization")?
@@ -71,15 +71,12 @@ impl<'a> Claim<'a> {
             .filter(|pair| !pair.is_empty())
             .collect();
         query.sort_unstable();
-        let headers: String = self
-            .signed_headers
-            .split(';')
-            .map(|name| {
-                let value = header(&request.headers, name).unwrap_or_default();
-                let value: Vec<&str> = value.split_ascii_whitespace().collect();
-                format!("{name}:{}\n", value.join(" "))
-            })
-            .collect();
+        let mut headers = String::new();
+        for name in self.signed_headers.split(';') {
+            let value = header(&request.headers, name).unwrap_or_default();
+            let words: Vec<&str> = value.split_ascii_whitespace().collect();
+            headers.extend([name, ":", &words.join(" "), "\n"]);
+        }
         format!(
             "{}\n{}\n{}\n{headers}\n{}\n{}",
             request.method,

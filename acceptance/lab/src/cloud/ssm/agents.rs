@@ -100,7 +100,9 @@ impl Ssm {
 
     pub(crate) fn forget_all(&self) {
         let instances: Vec<String> = lock(&self.links).keys().cloned().collect();
-        instances.iter().for_each(|instance| self.forget(instance));
+        for instance in &instances {
+            self.forget(instance);
+        }
     }
 
     pub(crate) fn is_online(&self, instance: &str) -> bool {

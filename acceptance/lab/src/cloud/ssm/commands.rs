@@ -21,7 +21,7 @@ use crate::{
 
 /// The only document there is.
 pub(super) const DOCUMENT: &str = "AWS-RunShellScript";
-/// SSM's limit of a stdout and of a stderr, in characters (botocore, GetCommandInvocation).
+/// SSM's limit of a stdout and of a stderr, in characters (botocore on `GetCommandInvocation`).
 const STDOUT_LIMIT: usize = 24_000;
 const STDERR_LIMIT: usize = 8_000;
 
