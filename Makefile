@@ -2,21 +2,36 @@
 CARGO ?= cargo
 ROUNDS ?= 30
 
-.PHONY: demo test lint unit conformance lab scenarios bench install clean
+# Built in these groups and no others: another choice of packages is another choice of features, for which cargo
+# would build the AWS SDK a second time (minutes).
+PROVIDER = --package consistent-aws --package terraform-provider-consistent
+STAGE = --package lab --package acceptance
 
-demo: install ## a proven image beside a plain one, of a live PostgreSQL, in the lab
-	@$(CARGO) build --quiet --package terraform-provider-consistent --package lab --package acceptance
-	@$(CARGO) run --quiet --package acceptance --bin demo
+# Where install.sh puts a Python with the AWS clients, if the machine has none.
+export PATH := $(PATH):$(CURDIR)/.cache/python/bin
+
+.PHONY: demo test lint unit conformance lab scenarios bench binaries install install-demo clean
+
+demo: install-demo ## a proven image beside a plain one, of a live PostgreSQL, in the lab
+	@echo "Building (cold: some ten minutes, most of it the AWS SDK; later: seconds)"
+	@$(CARGO) build --quiet $(PROVIDER)
+	@$(CARGO) build --quiet $(STAGE)
+	@$(CARGO) run --quiet $(STAGE) --bin demo
 
 test: install lint unit conformance lab scenarios ## everything, as CI runs it
 
-lint: ## formatting, clippy, layers, guest scripts
+lint: ## formatting, clippy, layers
 	$(CARGO) fmt --all --check
 	$(CARGO) xtask layers
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-unit: ## the libraries: seconds once built
-	$(CARGO) test --package quiesce --package consistent-aws --package xtask --package terraform-provider-consistent
+unit: ## the proof, the guest scripts on real servers, the adapters, the provider, its schema and docs
+	$(CARGO) test --package quiesce
+	$(CARGO) test --package xtask
+	$(CARGO) build $(PROVIDER)
+	$(CARGO) test $(PROVIDER)
+	$(CARGO) xtask schema --check
+	$(CARGO) xtask docs --check
 
 conformance: ## tfplug under the real terraform
 	$(CARGO) test --package tfplug --package tfplug-derive
@@ -24,17 +39,21 @@ conformance: ## tfplug under the real terraform
 lab: ## the lab's own tests: what it believes about AWS, volumes, instances, the agent
 	$(CARGO) test --package lab -- --test-threads=1
 
-scenarios: ## the real terraform against the lab, with a real database under load
-	$(CARGO) build --package terraform-provider-consistent --package lab
-	$(CARGO) test --package acceptance -- --test-threads=1
+scenarios: binaries ## the real terraform against the lab, with a real database under load
+	$(CARGO) test $(STAGE) --test scenarios --lib --bins -- --test-threads=1
 
-bench: install ## clean images by count, holds in ms; ROUNDS=n a row; writes acceptance/bench/RESULTS.md
-	$(CARGO) build --package terraform-provider-consistent --package lab --package acceptance
-	$(CARGO) run --package acceptance --bin bench -- --rounds $(ROUNDS)
+bench: install binaries ## clean images by count, holds in ms; ROUNDS=n a row; writes acceptance/bench/RESULTS.md
+	$(CARGO) run $(STAGE) --bin bench -- --rounds $(ROUNDS)
 
-install: ## what demo and test need from Debian, pip and npm
+binaries:
+	$(CARGO) build $(PROVIDER)
+	$(CARGO) build $(STAGE)
+
+install: ## what the tests need from Debian and pip
+	@acceptance/install.sh test
+
+install-demo:
 	@acceptance/install.sh
 
-clean: ## tear down a lab that was left, and remove what was built
-	-$(CARGO) run --quiet --package lab -- down
+clean: ## remove what was built
 	$(CARGO) clean
