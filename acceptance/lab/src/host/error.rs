@@ -11,6 +11,9 @@ pub enum HostError {
     /// A program that `acceptance/install.sh` installs is not there.
     #[error("{0} is not installed: run acceptance/install.sh")]
     Missing(String),
+    /// Nothing to build a root file system from.
+    #[error("apt knows no mirror of Debian {0}: run acceptance/install.sh on a Debian 12")]
+    NoMirror(&'static str),
     /// The kernel lacks something that the lab stands on.
     #[error("this kernel cannot run the lab: {0}")]
     Kernel(String),

@@ -210,12 +210,29 @@ pub(super) fn base_recipe() -> String {
 async fn build_root(dir: &Path) -> Result<()> {
     tracing::info!("building the instances' root file system, once");
     let tree = dir.join("tree");
+    bootstrap(dir, &tree).await?;
+    furnish(&tree).context(|| "furnishing the root file system".to_owned())?;
+    let root = Listed {
+        device_name: "/dev/xvda".to_owned(),
+        size_gib: ROOT_GIB,
+        file: "root.img".to_owned(),
+    };
+    let image = dir.join(&root.file);
+    let file = File::create(&image).and_then(|file| file.set_len(ROOT_GIB << 30));
+    file.context(|| image.display().to_string())?;
+    let mkfs = Tool::new("mkfs.ext4").args(["-q", "-F", "-L", "root", "-E", "nodiscard", "-d"]);
+    mkfs.arg(&tree).arg(&image).run().await?;
+    fs::remove_dir_all(&tree).context(|| tree.display().to_string())?;
+    write_list(dir, &[root])
+}
+
+/// Unpacks and configures the packages.
+async fn bootstrap(dir: &Path, tree: &Path) -> Result<()> {
     let sources = dir.join("sources.list");
-    let mirrors = mirrors().await?;
-    fs::write(&sources, mirrors).context(|| sources.display().to_string())?;
+    fs::write(&sources, mirrors().await?).context(|| sources.display().to_string())?;
     let options = dir.join("apt.conf");
-    let proxies = proxies().await?;
-    fs::write(&options, proxies).context(|| options.display().to_string())?;
+    fs::write(&options, proxies().await?).context(|| options.display().to_string())?;
+    let left_out = LEFT_OUT.iter();
     Tool::new("mmdebstrap")
         .args([
             "--quiet",
@@ -225,35 +242,15 @@ async fn build_root(dir: &Path) -> Result<()> {
         ])
         .arg(format!("--include={PACKAGES}"))
         .arg(format!("--aptopt={}", options.display()))
-        .args(
-            LEFT_OUT
-                .iter()
-                .map(|path| format!("--dpkgopt=path-exclude={path}")),
-        )
+        .args(left_out.map(|path| format!("--dpkgopt=path-exclude={path}")))
         .arg("--customize-hook=chroot \"$1\" pg_dropcluster 15 main")
         .arg(RELEASE)
-        .arg(&tree)
+        .arg(tree)
         .arg(&sources)
         .within(DOWNLOAD_LIMIT)
         .run()
-        .await?;
-    furnish(&tree).context(|| "furnishing the root file system".to_owned())?;
-    let image = dir.join("root.img");
-    let file = File::create(&image).and_then(|file| file.set_len(ROOT_GIB << 30));
-    file.context(|| image.display().to_string())?;
-    Tool::new("mkfs.ext4")
-        .args(["-q", "-F", "-L", "root", "-E", "nodiscard", "-d"])
-        .arg(&tree)
-        .arg(&image)
-        .run()
-        .await?;
-    fs::remove_dir_all(&tree).context(|| tree.display().to_string())?;
-    let root = Listed {
-        device_name: "/dev/xvda".to_owned(),
-        size_gib: ROOT_GIB,
-        file: "root.img".to_owned(),
-    };
-    write_list(dir, &[root])
+        .await
+        .map(drop)
 }
 
 /// Lines of a sources.list, as this machine's own apt knows Debian.
@@ -269,11 +266,7 @@ async fn mirrors() -> Result<String> {
     };
     let lines: Vec<&str> = printed.lines().filter(of_release).collect();
     if lines.is_empty() {
-        let why = format!("apt knows no mirror of Debian {RELEASE}: run apt-get update");
-        return Err(HostError::Machine {
-            name: "base image".to_owned(),
-            problem: why,
-        });
+        return Err(HostError::NoMirror(RELEASE));
     }
     Ok(lines.join("\n") + "\n")
 }

@@ -106,6 +106,12 @@ impl LoopDevice {
     /// Detaches it as soon as nobody uses it. That may be later: every mount namespace that anybody on the machine made
     /// while its file system was mounted has a mount of its own.
     pub(super) async fn detach_when_unused(&self) -> Result<()> {
+        if self
+            .attribute("loop/autoclear")
+            .is_ok_and(|asked| asked == "1")
+        {
+            return Ok(());
+        }
         self.request_detach().await?;
         if !self.released(Duration::from_secs(2)).await {
             tracing::warn!(

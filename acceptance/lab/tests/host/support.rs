@@ -112,12 +112,14 @@ pub(crate) async fn sh(machine: &Machine, script: &str) -> String {
     output.stdout
 }
 
-/// Mounts, loop devices, trace instances and processes of the lab in `dir`. What the kernel will clear by itself, as
+/// Mounts, loop devices, trace instances, cgroups and processes of the lab in `dir`. What the kernel will clear by itself, as
 /// soon as somebody else's mount namespace lets go of it, is not the lab's any more.
 pub(crate) fn leftovers(dir: &Path) -> Vec<String> {
     let find = "
         grep -F \" $1\" /proc/self/mountinfo
         losetup --list --noheadings --output AUTOCLEAR,NAME,BACK-FILE | grep '^ *0' | grep -F \" $1/\"
+        name=lab-$(printf %s \"$1\" | sha256sum | cut -c1-8)
+        find /sys/fs/cgroup /sys/kernel/tracing/instances -maxdepth 2 -name \"$name*\"
         pgrep -af -- \"$1\" | grep -v '^[0-9]* sh -c'
         true";
     let mut look = Command::new("sh");

@@ -96,7 +96,7 @@ pub enum EventKind {
     },
 }
 
-/// Watches until it is dropped.
+/// Watches until the lab is taken down.
 #[derive(Debug)]
 pub struct Witness {
     trace: TraceInstance,

@@ -8,9 +8,11 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::host::{
+    clock::Monotonic,
     error::{Context, HostError, Result},
     mounts,
     tool::Tool,
@@ -42,7 +44,9 @@ const EVENTS: &[(&str, &str)] = &[
     ("sched/sched_process_exit", "comm==\"postgres\""),
 ];
 
-/// An instance of the tracing system; the kernel forgets it when it is dropped.
+const READER_LIMIT: Duration = Duration::from_secs(5);
+
+/// An instance of the tracing system. It goes on until it is removed.
 #[derive(Debug)]
 pub(in crate::host) struct TraceInstance {
     dir: PathBuf,
@@ -53,7 +57,9 @@ impl TraceInstance {
     pub(in crate::host) async fn create(lab: &Path, name: &str) -> Result<Self> {
         let instances = tracefs(lab).await?.join("instances");
         let dir = instances.join(name);
-        remove(&dir);
+        if dir.is_dir() {
+            remove(&dir).await?;
+        }
         fs::create_dir(&dir).context(|| dir.display().to_string())?;
         let instance = Self { dir };
         instance.write("trace_clock", "mono")?;
@@ -96,18 +102,12 @@ impl TraceInstance {
     }
 }
 
-impl Drop for TraceInstance {
-    fn drop(&mut self) {
-        remove(&self.dir);
-    }
-}
-
-/// Removes the trace instances that a dead lab of this name left.
+/// Ends and removes every trace of the lab of this name: its own, and what a dead one left.
 pub(in crate::host) async fn remove_instances(lab: &Path, name: &str) -> Result<()> {
     let instances = tracefs(lab).await?.join("instances");
     for entry in fs::read_dir(&instances).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(name) {
-            remove(&entry.path());
+            remove(&entry.path()).await?;
         }
     }
     Ok(())
@@ -126,15 +126,26 @@ async fn tracefs(lab: &Path) -> Result<PathBuf> {
     Ok(own)
 }
 
-fn remove(dir: &Path) {
-    if !dir.is_dir() {
-        return;
+/// The kernel keeps an instance while somebody reads its trace. A reader sees the end of a trace that is switched off,
+/// but only if it has read something before, and not if it just went to sleep: so it is switched off until it does.
+async fn remove(dir: &Path) -> Result<()> {
+    let write = |name: &str, value: &str| {
+        let file = dir.join(name);
+        fs::write(&file, value).context(|| file.display().to_string())
+    };
+    write("events/enable", "0")?;
+    let started = Monotonic::now();
+    while started.elapsed() < READER_LIMIT {
+        write("tracing_on", "1")?;
+        write("trace_marker", "end")?;
+        write("tracing_on", "0")?;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if fs::remove_dir(dir).is_ok() {
+            return Ok(());
+        }
     }
-    // A reader that waits for events holds the instance: tracing that is off lets it go on.
-    for (name, value) in [("events/enable", "0"), ("tracing_on", "0")] {
-        let _ = fs::write(dir.join(name), value);
-    }
-    if let Err(error) = fs::remove_dir(dir) {
-        tracing::debug!(dir = %dir.display(), %error, "trace instance stays until its reader ends");
-    }
+    Err(HostError::TimedOut {
+        what: format!("the end of {}'s reader", dir.display()),
+        limit: READER_LIMIT,
+    })
 }
