@@ -133,11 +133,16 @@ PIDS
     await "$LET_GO_LIMIT" 1 nothing_paused
 }
 
+# Is the cgroup of directory $1 frozen, all of it?
+frozen() {
+    grep -q 'frozen 1' "$1/cgroup.events"
+}
+
 # Does every paused process run again?
 nothing_paused() {
     local pid start
     while read -r pid; do
-        [ -z "$pid" ] || [ ! -e "$pid/cgroup.freeze" ] || ! grep -q 'frozen 1' "$pid/cgroup.events" || return 1
+        [ -z "$pid" ] || [ ! -e "$pid/cgroup.freeze" ] || ! frozen "$pid" || return 1
     done <<CGROUPS
 $H_CGROUPS
 CGROUPS

@@ -68,17 +68,21 @@ hold_by_pause() {
 
 # By the cgroup v2 freezer, where the server has a cgroup to itself: one switch, and nothing can fork past it.
 pause_by_cgroup() {
-    tree "$1"
-    cgroup "$1" && [ -w "$CGROUP/cgroup.freeze" ] && cgroup_holds_exactly "$CGROUP" "$TREE" || return 1
-    echo "$CGROUP" >>"$OWN/cgroups"
-    echo 1 >"$CGROUP/cgroup.freeze" || return 1
+    local before
+    cgroup "$1" && [ -w "$CGROUP/cgroup.freeze" ] && await 200 10 cgroup_is_of "$CGROUP" "$1" || return 1
+    slurp "$OWN/cgroups"
+    before=$TEXT
+    write_whole "$OWN/cgroups" "$before$NEWLINE$CGROUP" || return 1
     now
-    if ! await $((HOLD_UNTIL - NOW)) 2 grep -q 'frozen 1' "$CGROUP/cgroup.events"; then
-        return 1
+    # Once it is frozen nobody comes or goes, and the answer is certain.
+    if echo 1 >"$CGROUP/cgroup.freeze" && await $((HOLD_UNTIL - NOW)) 2 frozen "$CGROUP" && cgroup_is_of "$CGROUP" "$1"; then
+        record "$TREE"
+        return 0
     fi
-    tree "$1"
-    record "$TREE"
-}
+    echo 0 >"$CGROUP/cgroup.freeze"
+    write_whole "$OWN/cgroups" "$before"
+    return 1
+} 2>/dev/null
 
 # By SIGSTOP: the root first, then pass after pass, until a pass finds all stopped and nobody new. What is about to be stopped is recorded
 # before it is.

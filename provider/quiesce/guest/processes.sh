@@ -104,18 +104,25 @@ members() {
     done
 }
 
-# Does cgroup $1 hold the processes $2 and nobody else? Only then may it be frozen as a whole.
-cgroup_holds_exactly() {
-    local pid mine=" $2 " theirs
+# Does cgroup $1 hold process $2 with all that descend from it, and nobody else? Only then may it be frozen as a whole. Asked of a busy server
+# it may fail for once: processes come and go while they are counted.
+cgroup_is_of() {
+    local pid both
     MEMBERS=""
     members "$1"
-    theirs=" $(printf '%s' "$MEMBERS" | tr '\n' ' ') "
+    tree "$2"
+    both=" $(printf '%s' "$MEMBERS" | tr '\n' ' ') / $TREE "
     for pid in $MEMBERS; do
-        case $mine in *" $pid "*) ;; *) return 1 ;; esac
+        case ${both#*/} in *" $pid "*) ;; *) ! alive_now "$pid" || return 1 ;; esac
     done
-    for pid in $2; do
-        case $theirs in *" $pid "*) ;; *) return 1 ;; esac
+    for pid in $TREE; do
+        case ${both%/*} in *" $pid "*) ;; *) ! alive_now "$pid" || return 1 ;; esac
     done
+}
+
+# Is there a process $1 that can still do anything?
+alive_now() {
+    process "$1" && [ "$P_STATE" != Z ]
 }
 
 # The name of user id $1 -> USER_NAME; busybox's id knows names only.

@@ -98,7 +98,7 @@ verify_frozen() {
 verify_paused() {
     local pid start slices group
     while read -r group; do
-        [ -z "$group" ] || grep -q 'frozen 1' "$group/cgroup.events" || broken paused "The cgroup $group is not frozen any more."
+        [ -z "$group" ] || frozen "$group" || broken paused "The cgroup $group is not frozen any more."
     done <<CGROUPS
 $H_CGROUPS
 CGROUPS

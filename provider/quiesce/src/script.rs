@@ -14,13 +14,13 @@ use crate::{
 
 /// How long a hold may flush (checkpoint, sync) before its first hold begins. A checkpoint writes all of
 /// `shared_buffers`: minutes where that is large and the volume slow. Nothing is held meanwhile.
-pub const FLUSH_LIMIT: Duration = Duration::from_secs(300);
+pub const FLUSH_LIMIT: Duration = Duration::from_mins(5);
 
 /// The probe answers in 0.3 s; a guest that takes this long is in trouble that the user should hear about.
-const PROBE_LIMIT: Duration = Duration::from_secs(60);
+const PROBE_LIMIT: Duration = Duration::from_mins(1);
 
 /// A release thaws in milliseconds, but may have to wait for a stopped service to start and accept connections.
-const RELEASE_LIMIT: Duration = Duration::from_secs(180);
+const RELEASE_LIMIT: Duration = Duration::from_mins(3);
 
 /// What a hold may take beyond its flush and its hold: detection, arming, letting go after a failure.
 const HOLD_MARGIN: Duration = Duration::from_secs(30);
@@ -146,4 +146,89 @@ fn engine_functions(engines: &[Options]) -> String {
 
 fn milliseconds(duration: Duration) -> String {
     duration.as_millis().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engines::Engine;
+
+    fn session() -> SessionId {
+        "0123456789abcdef0123456789abcdef"
+            .parse()
+            .expect("a session id")
+    }
+
+    fn postgresql() -> Options {
+        Options::new(Engine::named("postgresql").expect("an engine of ours"))
+    }
+
+    fn hold_of(mounts: &[String]) -> Script {
+        hold(&Hold {
+            session: &session(),
+            engines: &[postgresql()],
+            boot_id: "a-boot",
+            start_before: Duration::from_millis(1234),
+            method: Method::Pause,
+            max_hold: Duration::from_mins(1),
+            mounts,
+        })
+    }
+
+    fn assert_line(script: &Script, line: &str) {
+        assert!(script.text.lines().any(|l| l == line), "no line {line}");
+    }
+
+    #[test]
+    fn every_option_is_assigned_told_or_not() {
+        let options = postgresql().with("port", "5433").expect("a port");
+        let script = probe(&session(), &[options]);
+        assert_line(&script, "CDB_ENGINES='postgresql'");
+        assert_line(&script, "CDB_POSTGRESQL_PORT='5433'");
+        for option in [
+            "SOCKET_DIRECTORY",
+            "OS_USER",
+            "DATABASE",
+            "DATA_DIRECTORY",
+            "SERVICE",
+        ] {
+            assert_line(&script, &format!("CDB_POSTGRESQL_{option}=''"));
+        }
+    }
+
+    #[test]
+    fn a_hold_says_when_how_and_what() {
+        let script = hold_of(&["/data".into(), "/it's\\040here".into()]);
+        for line in [
+            "CDB_SESSION='0123456789abcdef0123456789abcdef'",
+            "CDB_BOOT_ID='a-boot'",
+            "CDB_START_BEFORE_MS='1234'",
+            "CDB_METHOD='pause'",
+            "CDB_MAX_HOLD_MS='60000'",
+            "CDB_FLUSH_LIMIT_MS='300000'",
+        ] {
+            assert_line(&script, line);
+        }
+        assert!(
+            script
+                .text
+                .contains("CDB_MOUNTS='/data\n/it'\\''s\\040here'\n")
+        );
+    }
+
+    #[test]
+    fn the_agent_kills_no_script_that_may_still_succeed() {
+        let longest = FLUSH_LIMIT + Duration::from_mins(1);
+        assert!(hold_of(&[]).kill_after > longest);
+    }
+
+    #[test]
+    fn comments_stay_here() {
+        let release = release(&session(), &[postgresql()], "a-boot");
+        for script in [probe(&session(), &[postgresql()]), hold_of(&[]), release] {
+            let (first, rest) = script.text.split_once('\n').expect("lines");
+            assert_eq!(first, "#!/bin/sh");
+            assert!(!rest.lines().any(|line| line.starts_with('#')));
+        }
+    }
 }

@@ -274,8 +274,7 @@ fn a_hold_for_another_boot_or_delivered_too_late_refuses() {
     let scene = Scene::new();
     let _cluster = scene.cluster();
     let mut session = scene.session(Method::Freeze);
-    let now = Duration::from_millis(scene.guest.uptime());
-    let late = session.hold_text_before(now - Duration::from_millis(50));
+    let late = session.hold_text_before(Duration::from_millis(Guest::uptime() - 50));
     assert_eq!(codes(&scene.guest.report(&late)), ["too_late"]);
     session.boot_id = "11111111-2222-3333-4444-555555555555".into();
     assert_eq!(codes(&session.hold()), ["rebooted"]);
@@ -424,7 +423,7 @@ fn one_switch_killed_makes_the_other_let_go_at_once() {
     for (method, role) in [(Method::Freeze, "first"), (Method::Pause, "spare")] {
         let scene = Scene::new();
         let cluster = scene.cluster();
-        let session = scene.session(method).lasting(Duration::from_secs(60));
+        let session = scene.session(method).lasting(Duration::from_mins(1));
         session.held();
         kill_switch(&session, role, "KILL");
         scene.guest.sh("sleep 1");
@@ -440,7 +439,7 @@ fn a_switch_told_to_end_lets_go_first() {
     let cluster = scene.cluster();
     let session = scene
         .session(Method::Freeze)
-        .lasting(Duration::from_secs(60));
+        .lasting(Duration::from_mins(1));
     session.held();
     kill_switch(&session, "first", "TERM");
     scene.guest.sh("sleep 1");
@@ -452,7 +451,7 @@ fn state_that_somebody_deletes_is_let_go_from_memory() {
     for method in [Method::Freeze, Method::Pause] {
         let scene = Scene::new();
         let cluster = scene.cluster();
-        let session = scene.session(method).lasting(Duration::from_secs(60));
+        let session = scene.session(method).lasting(Duration::from_mins(1));
         session.held();
         scene.guest.sh("sleep 0.5; rm -rf /run/consistent; sleep 1");
         scene.assert_let_go(&cluster);

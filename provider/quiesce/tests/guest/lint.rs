@@ -33,7 +33,7 @@ fn rendered() -> [String; 3] {
         boot_id: "boot",
         start_before: Duration::from_secs(1),
         method: Method::Freeze,
-        max_hold: Duration::from_secs(60),
+        max_hold: Duration::from_mins(1),
         mounts: &["/data".into()],
     };
     [

@@ -99,7 +99,7 @@ impl Guest {
             mounts: RefCell::default(),
         };
         guest.sh("mount -t tmpfs run /run && mkdir /run/postgresql && chmod 777 /run/postgresql");
-        guest.sh(PRIVATE_DEV);
+        guest.sh(&format!("DIRECTORY={}{PRIVATE_DEV}", text(&guest.dir)));
         guest.sh(flavour.setup());
         guest
     }
@@ -194,7 +194,7 @@ impl Guest {
     }
 
     /// The guest's uptime in ms.
-    pub(crate) fn uptime(&self) -> u64 {
+    pub(crate) fn uptime() -> u64 {
         let text = fs::read_to_string("/proc/uptime").expect("/proc/uptime");
         let (seconds, hundredths) = text
             .split_whitespace()
@@ -205,7 +205,7 @@ impl Guest {
         number(seconds) * 1000 + number(hundredths) * 10
     }
 
-    pub(crate) fn boot_id(&self) -> String {
+    pub(crate) fn boot_id() -> String {
         let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot id");
         text.trim().to_owned()
     }
@@ -229,28 +229,51 @@ impl Guest {
         list.lines().count()
     }
 
-    fn thaw(&self) {
-        for mount in self.mounts.borrow().iter() {
-            let point = mount.point.to_string_lossy();
-            let _ = self
-                .command("fsfreeze")
-                .args(["-u", &point])
+    /// Thaws every volume; how many of them were frozen. From outside of the guest's processes, with the host's own tool.
+    fn thaw(&self) -> usize {
+        let guard = self.guard.id().to_string();
+        let thaw = |mount: &Mount| {
+            let mut command = Command::new("nsenter");
+            command.args([
+                "--target",
+                &guard,
+                "--mount",
+                "/proc/self/fd/0",
+                "--unfreeze",
+            ]);
+            let tool = fs::File::open("/usr/sbin/fsfreeze").expect("fsfreeze");
+            let status = command
+                .arg(&mount.point)
+                .stdin(tool)
                 .stderr(Stdio::null())
                 .status();
-        }
+            status.is_ok_and(|status| status.success())
+        };
+        self.mounts
+            .borrow()
+            .iter()
+            .filter(|mount| thaw(mount))
+            .count()
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.thaw();
+        // Before its processes are killed, which cannot die while they write to a frozen volume; and after, when nobody is left to freeze.
+        let frozen = self.thaw();
         let _ = self.init.kill();
         let _ = self.init.wait();
-        let _ = self.guard.kill();
+        let frozen = frozen + self.thaw();
+        // With its sleep, which would keep the mounts alive.
+        run("kill", &["-KILL", "--", &format!("-{}", self.guard.id())]);
         let _ = self.guard.wait();
         for mount in self.mounts.borrow().iter() {
             run("losetup", &["--detach", &mount.device]);
         }
+        assert!(
+            frozen == 0 || std::thread::panicking(),
+            "{frozen} volumes were left frozen"
+        );
     }
 }
 
@@ -258,7 +281,8 @@ impl Drop for Guest {
 const PRIVATE_DEV: &str = "
     mkdir /run/dev && mount -t tmpfs dev /run/dev &&
     cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /run/dev/ &&
-    mkdir -p /run/dev/disk/by-id /run/dev/shm /run/dev/pts && mount --bind /dev/shm /run/dev/shm &&
+    mkdir -p /run/dev/disk/by-id /run/dev/pts /run/dev/shm && mount -t tmpfs shm /run/dev/shm &&
+    mkdir -p /run$DIRECTORY && mount --bind $DIRECTORY /run$DIRECTORY &&
     ln -s /proc/self/fd /run/dev/fd && chmod 755 /run/dev && mount --move /run/dev /dev && rmdir /run/dev";
 
 /// Thaws every loop-mounted file system of the guest's should the tests themselves die. Outside of the guest's processes, inside of

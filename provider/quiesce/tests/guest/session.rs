@@ -38,7 +38,7 @@ impl<'a> Session<'a> {
             method,
             mounts: mounts.iter().map(|&mount| mount.to_owned()).collect(),
             max_hold: Duration::from_secs(4),
-            boot_id: guest.boot_id(),
+            boot_id: Guest::boot_id(),
         }
     }
 
@@ -59,7 +59,7 @@ impl<'a> Session<'a> {
 
     /// The hold's script, to be delivered within 30 s.
     pub(crate) fn hold_text(&self) -> String {
-        let start_before = Duration::from_millis(self.guest.uptime()) + Duration::from_secs(30);
+        let start_before = Duration::from_millis(Guest::uptime()) + Duration::from_secs(30);
         self.hold_text_before(start_before)
     }
 
