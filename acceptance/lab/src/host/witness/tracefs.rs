@@ -113,13 +113,14 @@ pub(in crate::host) async fn remove_instances(lab: &Path, name: &str) -> Result<
     Ok(())
 }
 
-/// Where tracefs is mounted; mounts it below the lab's directory where the machine did not.
+/// Where tracefs is mounted: where systemd does, else below the lab's directory. Another lab's mount goes with it.
 async fn tracefs(lab: &Path) -> Result<PathBuf> {
-    let mounts = mounts::mounts_of("self").await?;
-    if let Some(mount) = mounts.into_iter().find(|m| m.filesystem == "tracefs") {
+    let own = lab.join("tracing");
+    let usable = |point: &Path| point.starts_with("/sys") || point == own;
+    let mut mounts = mounts::mounts_of("self").await?.into_iter();
+    if let Some(mount) = mounts.find(|m| m.filesystem == "tracefs" && usable(&m.point)) {
         return Ok(mount.point);
     }
-    let own = lab.join("tracing");
     fs::create_dir_all(&own).context(|| own.display().to_string())?;
     let mount = Tool::new("mount").args(["-t", "tracefs", "tracefs"]);
     mount.arg(&own).run().await?;
