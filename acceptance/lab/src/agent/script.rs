@@ -132,16 +132,22 @@ impl Running {
             killed = Some(reason);
         };
         let code = status.map_or(1, exit_code);
-        let stdout = output::shown(&stdout);
-        let mut stderr = output::shown(&stderr);
-        let status = killed.unwrap_or(if code == 0 {
-            Status::Success
-        } else {
+        told(killed, code, &stdout, &stderr)
+    }
+}
+
+fn told(killed: Option<Status>, code: i32, stdout: &[u8], stderr: &[u8]) -> Ending {
+    let stdout = output::shown(stdout);
+    let mut stderr = output::shown(stderr);
+    let status = match killed {
+        Some(reason) => reason,
+        None if code == 0 => Status::Success,
+        None => {
             stderr.extend(["failed to run commands: exit status ", &code.to_string()]);
             Status::Failed
-        });
-        (status, code, stdout, stderr)
-    }
+        }
+    };
+    (status, code, stdout, stderr)
 }
 
 async fn head(pipe: &mut JoinHandle<io::Result<Vec<u8>>>) -> Vec<u8> {

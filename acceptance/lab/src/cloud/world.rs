@@ -160,8 +160,6 @@ pub(crate) struct Image {
     pub(crate) root_device: String,
     pub(crate) devices: Vec<ImageDevice>,
     pub(crate) source_instance: Option<String>,
-    pub(crate) deprecation: Option<String>,
-    pub(crate) protected: bool,
     /// Accounts that may launch it, `all` for everyone.
     pub(crate) launch_permissions: Vec<String>,
     pub(crate) tags: Tags,

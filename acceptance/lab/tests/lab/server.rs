@@ -150,8 +150,8 @@ async fn a_freeze_in_the_guest_stands_in_the_journal() {
         panic!("{holds:?}");
     };
     assert_eq!(hold.method, HoldMethod::Freeze);
-    let held = hold.let_go.unwrap() - hold.began;
-    assert!((1.0..1.5).contains(&held.as_secs_f64()), "{held:?}");
+    let duration = hold.let_go.unwrap() - hold.began;
+    assert!((1.0..1.5).contains(&duration.as_secs_f64()), "{duration:?}");
     let witnessed = server.lab.journal().entries().unwrap().into_iter();
     let witnessed = witnessed.filter(|entry| match &entry.event {
         Event::Witness { what } => what.instance.as_ref() == Some(&server.instance),

@@ -106,10 +106,6 @@ fn image_attribute(image: &Image, name: &str) -> Result<(&'static str, Value), A
         }
         "bootMode" => ("bootMode", json!({"value": "uefi-preferred"})),
         "imdsSupport" => ("imdsSupport", json!({"value": "v2.0"})),
-        "deregistrationProtection" => (
-            "deregistrationProtection",
-            json!({"value": image.protected.to_string()}),
-        ),
         _ => return Err(unknown(name)),
     })
 }

@@ -40,8 +40,6 @@ pub(super) fn create(call: &Call<'_>, mut params: Params) -> Answer {
         root_device: instance.root_device.clone(),
         devices,
         source_instance: Some(instance.id.clone()),
-        deprecation: None,
-        protected: false,
         launch_permissions: Vec::new(),
         tags: request.image_tags.clone(),
         visible: Instant::now() + ms(settings.visible_after_ms),

@@ -16,7 +16,10 @@ use crate::cloud::{
     iam::Access,
     ids,
     tags::{self, Tags},
-    world::{AttachedDevice, Image, ImageState, Instance, InstanceState, ShutdownBehavior, Volume},
+    world::{
+        AttachedDevice, Image, ImageDevice, ImageState, Instance, InstanceState, ShutdownBehavior,
+        Volume,
+    },
 };
 
 pub(super) fn run(call: &Call<'_>, mut params: Params) -> Answer {
@@ -184,32 +187,34 @@ impl Request {
             .cloned()
     }
 
+    /// A volume from the image, and where it is attached.
+    fn device(&self, device: &ImageDevice, now: OffsetDateTime) -> (AttachedDevice, Volume) {
+        let change = self.overrides.get(&device.name);
+        let volume = Volume {
+            id: ids::resource("vol"),
+            size_gib: change.and_then(|c| c.size_gib).unwrap_or(device.size_gib),
+            snapshot: device.snapshot.clone(),
+            created: now,
+            tags: self.volume_tags.clone(),
+            last_snapshot: None,
+        };
+        let attached = AttachedDevice {
+            name: device.name.clone(),
+            volume: volume.id.clone(),
+            delete_on_termination: change
+                .and_then(|c| c.delete_on_termination)
+                .unwrap_or(device.delete_on_termination),
+            attached: now,
+        };
+        (attached, volume)
+    }
+
     fn records(self, image: &Image) -> (Instance, Vec<Volume>) {
         let now = OffsetDateTime::now_utc();
-        let mut volumes = Vec::new();
-        let devices = image.devices.iter().map(|device| {
-            let change = self.overrides.get(&device.name);
-            let volume = Volume {
-                id: ids::resource("vol"),
-                size_gib: change.and_then(|c| c.size_gib).unwrap_or(device.size_gib),
-                snapshot: device.snapshot.clone(),
-                created: now,
-                tags: self.volume_tags.clone(),
-                last_snapshot: None,
-            };
-            let attached = AttachedDevice {
-                name: device.name.clone(),
-                volume: volume.id.clone(),
-                delete_on_termination: change
-                    .and_then(|c| c.delete_on_termination)
-                    .unwrap_or(device.delete_on_termination),
-                attached: now,
-            };
-            volumes.push(volume);
-            attached
-        });
+        let devices = image.devices.iter().map(|device| self.device(device, now));
+        let (devices, volumes) = devices.unzip();
         let instance = Instance {
-            devices: devices.collect(),
+            devices,
             id: ids::resource("i"),
             image: image.id.clone(),
             state: InstanceState::Pending,

@@ -183,9 +183,10 @@ pub(super) async fn off_and_on(
 ) -> Outcome<()> {
     let within = ms(cloud.settings().instances.shutdown_within_ms);
     cloud.world().between_boots.insert(id.to_owned());
-    cloud.hypervisor.shutdown(id, within).await?;
-    let outcome = between.await;
-    boot(cloud, id).await?;
+    let outcome = match cloud.hypervisor.shutdown(id, within).await {
+        Ok(()) => between.await.and(boot(cloud, id).await),
+        Err(error) => Err(error),
+    };
     cloud.world().between_boots.remove(id);
     outcome
 }

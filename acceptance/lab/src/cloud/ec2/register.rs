@@ -122,8 +122,6 @@ fn blank(name: String, root_device: String, devices: Vec<ImageDevice>) -> Image 
         root_device,
         devices,
         source_instance: None,
-        deprecation: None,
-        protected: false,
         launch_permissions: Vec::new(),
         tags: Tags::new(),
         visible: Instant::now(),
@@ -166,33 +164,13 @@ pub(super) async fn deregister(call: &Call<'_>, mut params: Params) -> Answer {
     let image = images::visible(&call.cloud.world(), &id)
         .cloned()
         .ok_or_else(|| images::not_found(&id))?;
-    let on = |action: &str, kind: &str, id: &str, tags: &Tags| {
-        Access::new(action, call.cloud.arn(kind, id)).carrying(tags)
-    };
     let backing: Vec<String> = image
         .devices
         .iter()
         .filter_map(|device| device.snapshot.clone())
         .filter(|_| with_snapshots)
         .collect();
-    let mut accesses = vec![on("ec2:DeregisterImage", "image", &id, &image.tags)];
-    accesses.extend(backing.iter().map(|snapshot| {
-        let world = call.cloud.world();
-        let tags = world.snapshots.get(snapshot).map(|s| s.tags.clone());
-        on(
-            "ec2:DeleteSnapshot",
-            "snapshot",
-            snapshot,
-            &tags.unwrap_or_default(),
-        )
-    }));
-    call.admit(params, &accesses)?;
-    if image.protected {
-        return Err(ApiError::new(
-            "OperationNotPermitted",
-            format!("The AMI {id} is protected from deregistration. Disable the protection first."),
-        ));
-    }
+    call.admit(params, &deregistering(call, &image, &backing))?;
     call.cloud.world().images.remove(&id);
     let mut results: Vec<Value> = Vec::new();
     for snapshot in backing {
@@ -205,4 +183,18 @@ pub(super) async fn deregister(call: &Call<'_>, mut params: Params) -> Answer {
         results.push(json!({"snapshotId": snapshot, "returnCode": code}));
     }
     Ok(json!({"return": true, "deleteSnapshotResultSet": results}))
+}
+
+fn deregistering(call: &Call<'_>, image: &Image, snapshots: &[String]) -> Vec<Access> {
+    let on = |action: &str, kind: &str, id: &str, tags: &Tags| {
+        Access::new(action, call.cloud.arn(kind, id)).carrying(tags)
+    };
+    let world = call.cloud.world();
+    let deleting = snapshots.iter().filter_map(|id| {
+        let snapshot = world.snapshots.get(id)?;
+        Some(on("ec2:DeleteSnapshot", "snapshot", id, &snapshot.tags))
+    });
+    std::iter::once(on("ec2:DeregisterImage", "image", &image.id, &image.tags))
+        .chain(deleting)
+        .collect()
 }

@@ -12,22 +12,6 @@ use crate::cloud::{
 };
 
 pub(super) fn image(image: &Image) -> Value {
-    let devices: Vec<Value> = image
-        .devices
-        .iter()
-        .map(|device| {
-            json!({
-                "deviceName": device.name,
-                "ebs": {
-                    "snapshotId": device.snapshot,
-                    "volumeSize": device.size_gib,
-                    "deleteOnTermination": device.delete_on_termination,
-                    "volumeType": "gp3",
-                    "encrypted": false,
-                },
-            })
-        })
-        .collect();
     let failure = (image.state == ImageState::Failed)
         .then(|| json!({"code": "Server.InternalError", "message": image.reason}));
     json!({
@@ -45,18 +29,36 @@ pub(super) fn image(image: &Image) -> Value {
         "description": image.description,
         "rootDeviceType": "ebs",
         "rootDeviceName": image.root_device,
-        "blockDeviceMapping": devices,
+        "blockDeviceMapping": mappings(image),
         "virtualizationType": "hvm",
         "hypervisor": "xen",
         "enaSupport": true,
         "bootMode": "uefi-preferred",
         "imdsSupport": "v2.0",
         "sourceInstanceId": image.source_instance,
-        "deprecationTime": image.deprecation,
-        "deregistrationProtection": if image.protected { "enabled-without-cooldown" } else { "disabled" },
+        "deregistrationProtection": "disabled",
         "stateReason": failure,
         "tagSet": tags::shown(&image.tags),
     })
+}
+
+fn mappings(image: &Image) -> Value {
+    image
+        .devices
+        .iter()
+        .map(|device| {
+            json!({
+                "deviceName": device.name,
+                "ebs": {
+                    "snapshotId": device.snapshot,
+                    "volumeSize": device.size_gib,
+                    "deleteOnTermination": device.delete_on_termination,
+                    "volumeType": "gp3",
+                    "encrypted": false,
+                },
+            })
+        })
+        .collect()
 }
 
 pub(super) fn snapshot(snapshot: &Snapshot) -> Value {

@@ -83,31 +83,14 @@ pub(super) async fn create_several(call: &Call<'_>, mut params: Params) -> Answe
         .into_iter()
         .map(|volume| (volume, ids::resource("snap")))
         .collect();
-    let instants = call
-        .cloud
-        .hypervisor
-        .snapshot_at_once(&instance.id, &pairs)
-        .await
-        .map_err(ApiError::internal)?;
-    let volume_tags = |volume: &str| {
-        let world = call.cloud.world();
-        let inherited = world.volumes.get(volume).filter(|_| request.copy_tags);
-        let mut tags = inherited.map(|v| v.tags.clone()).unwrap_or_default();
-        tags.extend(request.tags.clone());
-        tags
-    };
-    record(
-        call.cloud,
-        &pairs,
-        &request.description,
-        volume_tags,
-        &instants,
-    );
+    let hypervisor = &call.cloud.hypervisor;
+    let taken = hypervisor.snapshot_at_once(&instance.id, &pairs).await;
+    let instants = taken.map_err(ApiError::internal)?;
+    let tags = |volume: &str| request.tags_for(&call.cloud.world(), volume);
+    record(call.cloud, &pairs, &request.description, tags, &instants);
     let world = call.cloud.world();
-    let shown: Vec<Value> = pairs
-        .iter()
-        .filter_map(|(_, id)| world.snapshots.get(id).map(shapes::snapshot_info))
-        .collect();
+    let shown = pairs.iter().filter_map(|(_, id)| world.snapshots.get(id));
+    let shown: Vec<Value> = shown.map(shapes::snapshot_info).collect();
     Ok(json!({"snapshotSet": shown}))
 }
 
@@ -131,6 +114,14 @@ impl Several {
             tags: snapshot_tags(params)?,
             copy_tags: params.take("CopyTagsFromSource").as_deref() == Some("volume"),
         })
+    }
+
+    /// The snapshot's own tags, on top of its volume's where those are asked for.
+    fn tags_for(&self, world: &World, volume: &str) -> Tags {
+        let inherited = world.volumes.get(volume).filter(|_| self.copy_tags);
+        let mut tags = inherited.map(|v| v.tags.clone()).unwrap_or_default();
+        tags.extend(self.tags.clone());
+        tags
     }
 
     fn volumes(&self, instance: &Instance) -> Result<Vec<String>, ApiError> {

@@ -245,18 +245,25 @@ async fn converse(cloud: &Arc<Cloud>, link: &Link, stream: UnixStream) -> io::Re
     let transport = settings.transport;
     link.registered(version, platform);
     note(cloud, link, "connected");
-    connection
-        .say(&ToAgent::Welcome {
-            instance: link.instance.clone(),
-            region: cloud.region.clone(),
-            settings,
-        })
-        .await?;
+    let welcome = ToAgent::Welcome {
+        instance: link.instance.clone(),
+        region: cloud.region.clone(),
+        settings,
+    };
+    connection.say(&welcome).await?;
+    exchange(cloud, link, connection, transport).await
+}
+
+/// Messages out, acknowledgements and replies in, until the connection is lost.
+async fn exchange(
+    cloud: &Arc<Cloud>,
+    link: &Link,
+    mut connection: Connection,
+    transport: Transport,
+) -> io::Result<()> {
+    // MGS pushes; MDS waits to be asked, for one message at a time.
     let mut wanted = transport == Transport::Mgs;
-    loop {
-        if lock(&link.state).is_offline() {
-            return Ok(());
-        }
+    while !lock(&link.state).is_offline() {
         if wanted && let Some(message) = link.next_message() {
             wanted = transport == Transport::Mgs;
             delivery::note(cloud, &message.command, &link.instance, "delivered");
@@ -272,6 +279,7 @@ async fn converse(cloud: &Arc<Cloud>, link: &Link, stream: UnixStream) -> io::Re
             },
         }
     }
+    Ok(())
 }
 
 async fn react(

@@ -43,10 +43,14 @@ pub(super) fn invocation(call: &Call<'_>, request: &GetCommandInvocation) -> Ans
     let command = command.filter(|command| command.visible <= Instant::now());
     let found = command.and_then(|c| Some((c, c.invocations.get(&request.instance_id)?)));
     let (command, invocation) = found.ok_or_else(|| ApiError::new("InvocationDoesNotExist", ""))?;
+    Ok(invoked(command, &request.instance_id, invocation))
+}
+
+fn invoked(command: &Command, instance: &str, invocation: &Invocation) -> Value {
     let (status, details) = invocation.status.shown();
     let mut shown = json!({
         "CommandId": command.id,
-        "InstanceId": request.instance_id,
+        "InstanceId": instance,
         "Comment": command.comment,
         "DocumentName": DOCUMENT,
         "DocumentVersion": "$DEFAULT",
@@ -71,7 +75,7 @@ pub(super) fn invocation(call: &Call<'_>, request: &GetCommandInvocation) -> Ans
         shown["StandardOutputContent"] = json!(outcome.stdout);
         shown["StandardErrorContent"] = json!(outcome.stderr);
     }
-    Ok(shown)
+    shown
 }
 
 fn response_code(invocation: &Invocation) -> i32 {
