@@ -5,6 +5,8 @@ mod create;
 mod delete;
 mod engines;
 mod facts;
+#[cfg(test)]
+mod fixtures;
 mod model;
 mod names;
 mod plan;

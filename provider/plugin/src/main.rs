@@ -9,6 +9,8 @@ mod duration;
 mod image;
 mod provider;
 mod tags;
+#[cfg(test)]
+mod testing;
 
 use std::process::ExitCode;
 

@@ -126,3 +126,151 @@ fn still_there(left: &[Leftover]) -> Diagnostic {
     );
     Diagnostic::error("Not everything could be removed", detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        image::fixtures,
+        tags::TagPolicy,
+        testing::{self, Aws},
+    };
+
+    const DONE: &str = "<return>true</return>";
+
+    /// The image is there; its snapshot, and by its session's tag another one of its volume and somebody's copy.
+    fn aws() -> Aws {
+        Aws::default()
+            .on(
+                "DescribeSnapshots",
+                fixtures::snapshots(&[
+                    ("snap-1", "vol-1"),
+                    ("snap-2", "vol-1"),
+                    ("snap-3", "vol-f"),
+                ]),
+            )
+            .on(
+                "DescribeImages",
+                fixtures::image("available", &fixtures::proof()),
+            )
+    }
+
+    fn deleted(aws: &Aws) -> Vec<String> {
+        let calls = aws.calls("DeleteSnapshot").into_iter();
+        calls
+            .filter_map(|body| Some(body.split("SnapshotId=").nth(1)?.to_owned()))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn image_and_all_its_snapshots_go_and_a_copy_stays() {
+        let aws = aws().on("DeregisterImage", DONE).on("DeleteSnapshot", DONE);
+        let cx = testing::context(aws.client(TagPolicy::default()));
+        delete(&cx, &fixtures::state()).await.expect("removed");
+        assert_eq!(aws.calls("DeregisterImage").len(), 1);
+        assert_eq!(deleted(&aws), ["snap-1", "snap-2"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_already_is_no_error() {
+        let aws = Aws::default()
+            .on("DescribeSnapshots", fixtures::NO_SNAPSHOTS)
+            .on("DescribeImages", fixtures::NO_IMAGES)
+            .refusing(
+                "DeregisterImage",
+                "InvalidAMIID.NotFound",
+                "The image id does not exist",
+            )
+            .refusing(
+                "DeleteSnapshot",
+                "InvalidSnapshot.NotFound",
+                "The snapshot does not exist",
+            );
+        let cx = testing::context(aws.client(TagPolicy::default()));
+        delete(&cx, &fixtures::state()).await.expect("gone");
+        assert_eq!(deleted(&aws), ["snap-1"], "the recorded one is tried");
+    }
+
+    #[tokio::test]
+    async fn what_is_left_is_named() {
+        let aws = aws().on("DeregisterImage", DONE).refusing(
+            "DeleteSnapshot",
+            "UnauthorizedOperation",
+            "You are not authorized to perform this operation.",
+        );
+        let cx = testing::context(aws.client(TagPolicy::default()));
+        let error = delete(&cx, &fixtures::state()).await.expect_err("left");
+        let told = error.iter().next().expect("one");
+        assert_eq!(told.summary, "Not everything could be removed");
+        assert!(
+            told.detail.contains("  - snap-1: ec2:DeleteSnapshot: "),
+            "{}",
+            told.detail
+        );
+        assert!(told.detail.contains("  - snap-2: "), "{}", told.detail);
+    }
+
+    #[tokio::test]
+    async fn the_timeout_ends_it_and_says_so() {
+        let aws = aws().on("DeregisterImage", DONE).refusing(
+            "DeleteSnapshot",
+            "InvalidSnapshot.InUse",
+            "The snapshot is in use by an AMI",
+        );
+        let cx = testing::context(aws.client(TagPolicy::default()));
+        let mut state = fixtures::state();
+        let timeouts = super::super::model::Timeouts {
+            delete: "1s".into(),
+            ..Default::default()
+        };
+        state.timeouts = timeouts.into();
+        let error = delete(&cx, &state).await.expect_err("too slow");
+        let told = error.iter().next().expect("one");
+        assert!(
+            told.detail.contains("timeouts.delete (1 s) is over"),
+            "{}",
+            told.detail
+        );
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_it_at_once() {
+        let aws = aws();
+        let cx = testing::context(aws.client(TagPolicy::default()));
+        cx.stop().cancel();
+        let error = delete(&cx, &fixtures::state()).await.expect_err("stopped");
+        assert!(
+            error
+                .iter()
+                .next()
+                .expect("one")
+                .detail
+                .contains("it was stopped")
+        );
+    }
+
+    #[tokio::test]
+    async fn what_a_failed_create_left_is_found_by_its_session() {
+        let aws = aws_with_pending()
+            .on("DeregisterImage", DONE)
+            .on("DeleteSnapshot", DONE);
+        let cx = testing::context(aws.client(TagPolicy::default()));
+        cx.private()
+            .set(LEFT_SESSION, &fixtures::SESSION)
+            .expect("set");
+        let mut state = fixtures::planned();
+        state.id = tfplug::Value::Null;
+        delete(&cx, &state).await.expect("removed");
+        assert_eq!(aws.calls("DeregisterImage").len(), 1);
+    }
+
+    fn aws_with_pending() -> Aws {
+        let tags = [
+            ("consistent:state", "pending"),
+            ("consistent:session", fixtures::SESSION),
+        ];
+        Aws::default()
+            .on("DescribeImages", fixtures::image("pending", &tags))
+            .on("DescribeSnapshots", fixtures::NO_SNAPSHOTS)
+    }
+}

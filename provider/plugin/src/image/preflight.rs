@@ -145,3 +145,157 @@ fn silent(id: &str, agent: Result<Agent, CallError>) -> Option<Diagnostic> {
         diagnose::sentence(&detail),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{image::fixtures, tags::TagPolicy, testing::Aws};
+
+    async fn told(aws: Aws) -> Vec<(String, String)> {
+        let client = aws.client(TagPolicy::default());
+        let problems = problems(&client.clients, &fixtures::planned()).await;
+        let told = problems.into_iter().map(|it| {
+            (
+                it.path.to_string(),
+                format!("{}: {}", it.summary, it.detail),
+            )
+        });
+        told.collect()
+    }
+
+    fn aws(instance: &str, agent: &str, images: &str) -> Aws {
+        let aws = Aws::default().on("DescribeInstances", instance);
+        let aws = aws.on("DescribeInstanceInformation", agent);
+        aws.on("DescribeImages", images)
+    }
+
+    fn running() -> String {
+        fixtures::instance("running", "ebs", "")
+    }
+
+    #[tokio::test]
+    async fn a_running_reachable_server_and_a_free_name_are_no_problem() {
+        let told = told(aws(
+            &running(),
+            &fixtures::agent("Online"),
+            fixtures::NO_IMAGES,
+        ))
+        .await;
+        assert_eq!(told, []);
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_does_not_exist_is_the_only_thing_said_of_it() {
+        let aws = Aws::default()
+            .refusing(
+                "DescribeInstances",
+                "InvalidInstanceID.NotFound",
+                "The instance ID 'i-0' does not exist",
+            )
+            .on(
+                "DescribeInstanceInformation",
+                r#"{"InstanceInformationList": []}"#,
+            )
+            .on("DescribeImages", fixtures::NO_IMAGES);
+        let told = told(aws).await;
+        let [(path, text)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(path, "source_instance_id");
+        assert_eq!(
+            text,
+            "The instance does not exist: The instance ID 'i-0' does not exist. Check the id, and that the provider's \
+             region and account are the instance's."
+        );
+    }
+
+    #[tokio::test]
+    async fn everything_wrong_is_said_at_once() {
+        let windows = fixtures::instance("running", "instance-store", "windows");
+        let told = told(aws(
+            &windows,
+            &fixtures::agent("ConnectionLost"),
+            &fixtures::image("available", &[]),
+        ))
+        .await;
+        let said: Vec<_> = told
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.split(':').next().unwrap()))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("source_instance_id", "The instance is not EBS-backed"),
+                ("source_instance_id", "The instance runs Windows"),
+                (
+                    "source_instance_id",
+                    "The instance's SSM agent is not online"
+                ),
+                ("name", "The image's name is taken"),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn of_a_stopped_instance_the_agent_is_not_missed() {
+        let stopped = fixtures::instance("stopped", "ebs", "");
+        let told = told(aws(
+            &stopped,
+            r#"{"InstanceInformationList": []}"#,
+            fixtures::NO_IMAGES,
+        ))
+        .await;
+        let [(_, text)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert!(text.starts_with(
+            "The instance is not running: Instance i-0123456789abcdef0 is stopped. Start it."
+        ));
+    }
+
+    #[tokio::test]
+    async fn an_instance_without_an_agent_is_told_what_it_lacks() {
+        let told = told(aws(
+            &running(),
+            r#"{"InstanceInformationList": []}"#,
+            fixtures::NO_IMAGES,
+        ))
+        .await;
+        let [(_, text)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert!(text.contains("AmazonSSMManagedInstanceCore"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_one_of_ours_bears_is_left_to_the_apply() {
+        let ours = fixtures::image("available", &fixtures::proof());
+        let told = told(aws(&running(), &fixtures::agent("Online"), &ours)).await;
+        assert_eq!(told, []);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_known_yet_is_not_asked_for() {
+        let aws = Aws::default();
+        let client = aws.client(TagPolicy::default());
+        let mut planned = fixtures::planned();
+        (planned.name, planned.source_instance_id) =
+            (tfplug::Value::Unknown, tfplug::Value::Unknown);
+        assert!(problems(&client.clients, &planned).await.is_empty());
+        assert!(aws.calls("DescribeImages").is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_account_is_looked_at_first_and_said_once() {
+        let aws = Aws::default();
+        let settings = consistent_aws::config::Settings {
+            region: None,
+            profile: Some("none-such".to_owned()),
+            ..Default::default()
+        };
+        let clients = Clients::new(settings);
+        let problems = problems(&clients, &fixtures::planned()).await;
+        assert_eq!(problems.iter().count(), 1, "{problems:?}");
+        assert!(aws.calls("DescribeInstances").is_empty());
+    }
+}

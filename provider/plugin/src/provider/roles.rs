@@ -58,11 +58,16 @@ pub(crate) struct WebIdentity {
     #[tf(optional, validate = arns)]
     policy_arns: Option<BTreeSet<String>>,
     /// The identity provider's token; or else `web_identity_token_file`.
-    #[tf(optional, sensitive, validate = validate::length(4..=20_000))]
-    web_identity_token: Option<String>,
+    #[tf(
+        optional,
+        sensitive,
+        name = "web_identity_token",
+        validate = validate::length(4..=20_000)
+    )]
+    token: Option<String>,
     /// A file with the identity provider's token, read whenever credentials are renewed; or else `web_identity_token`.
-    #[tf(optional)]
-    web_identity_token_file: Option<String>,
+    #[tf(optional, name = "web_identity_token_file")]
+    token_file: Option<String>,
 }
 
 impl AssumeRole {
@@ -85,7 +90,7 @@ impl AssumeRole {
 impl WebIdentity {
     /// What is wrong beyond single attributes.
     pub(super) fn problem(&self) -> Option<Diagnostic> {
-        let detail = match (&self.web_identity_token, &self.web_identity_token_file) {
+        let detail = match (&self.token, &self.token_file) {
             (Some(_), Some(_)) => {
                 "`web_identity_token` and `web_identity_token_file` exclude each other."
             }
@@ -98,7 +103,7 @@ impl WebIdentity {
 
     /// The validated block, for the AWS adapters.
     pub(super) fn settings(self) -> Result<aws::WebIdentity, String> {
-        let token = match (self.web_identity_token, self.web_identity_token_file) {
+        let token = match (self.token, self.token_file) {
             (Some(token), None) => aws::WebIdentityToken::Inline(token.into()),
             (None, Some(file)) => aws::WebIdentityToken::File(file.into()),
             _ => return Err("One web identity token is needed, and no more.".to_owned()),
@@ -187,8 +192,8 @@ mod tests {
     fn exactly_one_token() {
         let with = |token: Option<&str>, file: Option<&str>| WebIdentity {
             role_arn: "arn:aws:iam::123456789012:role/a".to_owned(),
-            web_identity_token: token.map(str::to_owned),
-            web_identity_token_file: file.map(str::to_owned),
+            token: token.map(str::to_owned),
+            token_file: file.map(str::to_owned),
             ..WebIdentity::default()
         };
         assert!(with(None, None).problem().is_some());

@@ -3,7 +3,10 @@
 use consistent_aws::config::{self as aws, RetryMode, Settings};
 use tfplug::{AttributePath, Diagnostic, Diagnostics, Value};
 
-use super::block::{DefaultTags, IgnoreTags, ProviderBlock};
+use super::{
+    block::{DefaultTags, IgnoreTags, ProviderBlock},
+    roles::{AssumeRole, WebIdentity},
+};
 use crate::tags::{self, TagPolicy};
 
 impl ProviderBlock {
@@ -15,7 +18,7 @@ impl ProviderBlock {
         problems.extend(
             self.assume_role_with_web_identity
                 .as_ref()
-                .and_then(|it| it.problem()),
+                .and_then(WebIdentity::problem),
         );
         if let Some(DefaultTags { tags: Some(tags) }) = &self.default_tags {
             let path = AttributePath::new("default_tags").attribute("tags");
@@ -59,7 +62,7 @@ impl ProviderBlock {
 
     pub(super) fn settings(self) -> Result<Settings, Diagnostic> {
         let wrong = |detail: String| Diagnostic::error("Invalid provider block", detail);
-        let roles = self.assume_role.into_iter().map(|role| role.settings());
+        let roles = self.assume_role.into_iter().map(AssumeRole::settings);
         let endpoints = self.endpoints.unwrap_or_default();
         Ok(Settings {
             region: self.region,
@@ -72,7 +75,7 @@ impl ProviderBlock {
             assume_role: roles.collect::<Result<_, _>>().map_err(wrong)?,
             assume_role_with_web_identity: self
                 .assume_role_with_web_identity
-                .map(|identity| identity.settings())
+                .map(WebIdentity::settings)
                 .transpose()
                 .map_err(wrong)?,
             endpoints: aws::Endpoints {

@@ -1,0 +1,117 @@
+//! An instance, an image and a state for tests, and what EC2 and SSM say of them.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use consistent_aws::ec2::tags;
+use tfplug::{Cty, Model, Value};
+
+use super::model::{Evidence, ImageModel, Snapshot};
+
+pub(super) const INSTANCE: &str = "i-0123456789abcdef0";
+pub(super) const IMAGE: &str = "ami-0123456789abcdef0";
+pub(super) const SESSION: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const NO_IMAGES: &str = "<imagesSet/>";
+pub(super) const NO_SNAPSHOTS: &str = "<snapshotSet/>";
+
+/// A configuration with nothing but what is required.
+pub(super) fn planned() -> ImageModel {
+    let mut planned =
+        ImageModel::from_cty(Cty::Map(BTreeMap::new())).expect("all attributes may be null");
+    planned.name = "orders".into();
+    planned.source_instance_id = INSTANCE.into();
+    planned
+}
+
+/// The state of an image of one volume, without tags.
+pub(super) fn state() -> ImageModel {
+    let mut state = planned();
+    state.id = IMAGE.into();
+    state.state = "available".into();
+    state.tags_all = Value::Known(BTreeMap::new());
+    state.snapshots = Value::Known([snapshot()].into());
+    state.evidence = Value::Known(evidence());
+    state
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot {
+        device_name: "/dev/xvda".to_owned(),
+        volume_id: "vol-1".to_owned(),
+        snapshot_id: "snap-1".to_owned(),
+        size_gib: 8,
+        encrypted: false,
+    }
+}
+
+fn evidence() -> Evidence {
+    Evidence {
+        session_id: SESSION.to_owned(),
+        method: "freeze".to_owned(),
+        data_paths: vec!["/data".to_owned()],
+        volumes: vec!["vol-1".to_owned()],
+        frozen_at: "2026-11-22T16:00:00Z".to_owned(),
+        released_at: "2026-11-22T16:00:01Z".to_owned(),
+        hold_ms: 1000,
+        attempts: 1,
+        verified_at: None,
+        checks: Vec::new(),
+    }
+}
+
+/// The answer to `DescribeInstances`.
+pub(super) fn instance(state: &str, root_device_type: &str, platform: &str) -> String {
+    let platform = if platform.is_empty() {
+        String::new()
+    } else {
+        format!("<platform>{platform}</platform>")
+    };
+    format!(
+        "<reservationSet><item><instancesSet><item><instanceId>{INSTANCE}</instanceId>\
+         <instanceState><code>16</code><name>{state}</name></instanceState>\
+         <rootDeviceType>{root_device_type}</rootDeviceType>{platform}</item></instancesSet></item></reservationSet>"
+    )
+}
+
+/// The answer to `DescribeInstanceInformation`.
+pub(super) fn agent(ping_status: &str) -> String {
+    format!(
+        r#"{{"InstanceInformationList": [{{"InstanceId": "{INSTANCE}", "PingStatus": "{ping_status}"}}]}}"#
+    )
+}
+
+/// The answer to `DescribeImages`.
+pub(super) fn image(state: &str, tags: &[(&str, &str)]) -> String {
+    format!(
+        "<imagesSet><item><imageId>{IMAGE}</imageId><name>orders</name><imageState>{state}</imageState>\
+         <architecture>arm64</architecture><rootDeviceName>/dev/xvda</rootDeviceName>\
+         <imageOwnerId>111122223333</imageOwnerId><creationDate>2026-11-22T16:00:02.000Z</creationDate>\
+         <tagSet>{}</tagSet></item></imagesSet>",
+        tag_items(tags)
+    )
+}
+
+/// The tags of a proven image.
+pub(super) fn proof() -> Vec<(&'static str, &'static str)> {
+    vec![(tags::STATE, tags::PROVEN), (tags::SESSION, SESSION)]
+}
+
+/// The answer to `DescribeSnapshots`: snapshots with their volumes.
+pub(super) fn snapshots(snapshots: &[(&str, &str)]) -> String {
+    let items = snapshots
+        .iter()
+        .fold(String::new(), |mut items, (id, volume)| {
+            let _ = write!(
+                items,
+                "<item><snapshotId>{id}</snapshotId><volumeId>{volume}</volumeId></item>"
+            );
+            items
+        });
+    format!("<snapshotSet>{items}</snapshotSet>")
+}
+
+fn tag_items(tags: &[(&str, &str)]) -> String {
+    tags.iter().fold(String::new(), |mut items, (key, value)| {
+        let _ = write!(items, "<item><key>{key}</key><value>{value}</value></item>");
+        items
+    })
+}

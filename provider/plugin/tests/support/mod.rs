@@ -1,0 +1,128 @@
+//! The real terraform with the built provider, and an AWS to plan against.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-consistent");
+const ADDRESS: &str = "registry.terraform.io/consistent-db/consistent";
+
+/// A working directory with one configuration in it.
+pub(crate) struct Terraform {
+    folder: TempDir,
+}
+
+/// What a command said.
+pub(crate) struct Answer {
+    pub(crate) success: bool,
+    /// Everything it printed, with terraform's frames and line breaks taken out.
+    pub(crate) text: String,
+}
+
+impl Terraform {
+    pub(crate) fn new(configuration: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let requirement = format!(
+            "terraform {{\n  required_providers {{\n    consistent = {{\n      source = \"{ADDRESS}\"\n    }}\n  }}\n}}\n"
+        );
+        let own = configuration.contains("required_providers");
+        let text = if own {
+            configuration.to_owned()
+        } else {
+            format!("{requirement}{configuration}")
+        };
+        fs::write(folder.path().join("main.tf"), text).expect("main.tf");
+        let plugins = Path::new(PROVIDER).parent().expect("a folder").display();
+        let settings = format!(
+            "provider_installation {{\n  dev_overrides {{\n    \"{ADDRESS}\" = \"{plugins}\"\n  }}\n  direct {{}}\n}}\n"
+        );
+        fs::write(folder.path().join("cli.tfrc"), settings).expect("cli.tfrc");
+        Self { folder }
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
+        let program = env::var("TERRAFORM").unwrap_or_else(|_| "terraform".to_owned());
+        let output = Command::new(&program)
+            .args(arguments)
+            .arg("-no-color")
+            .current_dir(self.folder.path())
+            .env("TF_CLI_CONFIG_FILE", self.folder.path().join("cli.tfrc"))
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .output()
+            .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
+        let printed = [output.stdout, output.stderr].concat();
+        Answer {
+            success: output.status.success(),
+            text: unframed(&String::from_utf8_lossy(&printed)),
+        }
+    }
+}
+
+/// Terraform draws a frame around diagnostics, and breaks their lines.
+fn unframed(printed: &str) -> String {
+    let words = printed
+        .split_whitespace()
+        .filter(|word| !matches!(*word, "│" | "╷" | "╵"));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// moto's EC2 with one instance and one image, named `taken`; gone with this.
+pub(crate) struct Moto {
+    server: Child,
+    url: String,
+    region: String,
+    pub(crate) instance: String,
+}
+
+impl Moto {
+    /// Needs a Python that has moto: the one that `MOTO_PYTHON` names, else `python3`.
+    pub(crate) fn start() -> Self {
+        let python = env::var("MOTO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let mut server = Command::new(&python)
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/moto_account.py"
+            ))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{python} does not start: {error}"));
+        let mut line = String::new();
+        let mut printed = BufReader::new(server.stdout.take().expect("its output"));
+        printed.read_line(&mut line).expect("a line");
+        let told: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| {
+            panic!(
+                "moto's server ended: is it installed? (pip install 'moto[server,ec2,ssm]' boto3)"
+            )
+        });
+        let text = |key: &str| told[key].as_str().expect(key).to_owned();
+        Self {
+            url: text("url"),
+            region: text("region"),
+            instance: text("instance"),
+            server,
+        }
+    }
+
+    pub(crate) fn provider_block(&self) -> String {
+        let Self { url, region, .. } = self;
+        format!(
+            "provider \"consistent\" {{\n  region = \"{region}\"\n  access_key = \"AKIDMOTO\"\n  secret_key = \"secret\"\n  \
+             endpoints {{\n    ec2 = \"{url}\"\n    ssm = \"{url}\"\n    sts = \"{url}\"\n  }}\n}}\n"
+        )
+    }
+}
+
+impl Drop for Moto {
+    /// The server ends with its standard input.
+    fn drop(&mut self) {
+        drop(self.server.stdin.take());
+        let _ = self.server.wait();
+    }
+}

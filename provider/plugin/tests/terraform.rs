@@ -1,0 +1,249 @@
+//! The built binary under the real terraform: configurations that validate, that do not, and plans against moto's EC2.
+
+mod support;
+
+use support::{Moto, Terraform};
+
+const IMAGE: &str = r#"
+resource "consistent_db_image" "orders" {
+  name               = "orders-1"
+  source_instance_id = "i-0123456789abcdef0"
+  postgresql         = {}
+}
+"#;
+
+#[test]
+fn the_examples_are_valid() {
+    for example in [
+        "provider/provider.tf",
+        "resources/consistent_db_image/resource.tf",
+    ] {
+        let path = format!("{}/../../examples/{example}", env!("CARGO_MANIFEST_DIR"));
+        let terraform = Terraform::new(&std::fs::read_to_string(path).expect("an example"));
+        let answer = terraform.run(&["validate"]);
+        assert!(answer.success, "{example}: {}", answer.text);
+    }
+}
+
+#[test]
+fn a_block_of_the_aws_provider_is_understood() {
+    let block = r#"
+provider "consistent" {
+  region                      = "eu-central-1"
+  access_key                  = "AKIDTEST"
+  secret_key                  = "secret"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  skip_requesting_account_id  = true
+  max_retries                 = 5
+  retry_mode                  = "adaptive"
+  allowed_account_ids         = ["123456789012"]
+  assume_role {
+    role_arn     = "arn:aws:iam::123456789012:role/first"
+    session_name = "ci"
+    duration     = "1h"
+  }
+  assume_role {
+    role_arn    = "arn:aws:iam::210987654321:role/second"
+    external_id = "abc"
+  }
+  endpoints {
+    ec2 = "http://127.0.0.1:1"
+  }
+  default_tags {
+    tags = { Team = "dba" }
+  }
+  ignore_tags {
+    keys         = ["Scanned"]
+    key_prefixes = ["cost/"]
+  }
+}
+"#;
+    let answer = Terraform::new(&format!("{block}{IMAGE}")).run(&["validate"]);
+    assert!(answer.success, "{}", answer.text);
+}
+
+/// What is wrong in a configuration, and what terraform says of it; `\n` in an expectation separates what it has to say.
+const WRONG: &[(&str, &str)] = &[
+    (r#"name = "a:b""#, "Invalid value for \"name\"\nnot ':'"),
+    (
+        r#"name = "ab""#,
+        "An image's name has 3 to 128 characters, not 2.",
+    ),
+    (
+        r#"description = "Größe""#,
+        "printable ASCII characters only",
+    ),
+    (
+        r#"source_instance_id = "ami-1""#,
+        "Must be an instance's id",
+    ),
+    (
+        r#"quiesce = { method = "magic" }"#,
+        "Invalid value for \"quiesce.method\"",
+    ),
+    (
+        r#"quiesce = { max_hold_seconds = 121 }"#,
+        "Must be at least 5 and at most 120, not 121.",
+    ),
+    (
+        r#"quiesce = { attempts = 0 }"#,
+        "Must be at least 1 and at most 10, not 0.",
+    ),
+    (
+        r#"capture = "create_snapshots""#,
+        "Invalid value for \"capture\"",
+    ),
+    (
+        r#"postgresql = { port = 0 }"#,
+        "Invalid value for \"postgresql.port\"\nMust be a port number",
+    ),
+    (
+        r#"postgresql = { data_directory = "pg" }"#,
+        "Must be an absolute path.",
+    ),
+    (
+        r#"postgresql = { service = "{{ssm:x}}" }"#,
+        "which SSM would interpret",
+    ),
+    (
+        r#"tags = { "consistent:state" = "proven" }"#,
+        "Invalid tag\nreserved",
+    ),
+    (r#"tags = { A = null }"#, "The value of \"A\" is null"),
+    (
+        r#"timeouts = { create = "1 hour" }"#,
+        "Invalid value for \"timeouts.create\"",
+    ),
+];
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    for (line, expected) in WRONG {
+        let attribute = line.split_whitespace().next().expect("an attribute");
+        let others = IMAGE
+            .lines()
+            .filter(|it| it.split_whitespace().next() != Some(attribute));
+        let mut lines: Vec<&str> = others.collect();
+        lines.insert(2, line);
+        let answer = Terraform::new(&lines.join("\n")).run(&["validate"]);
+        assert!(!answer.success, "{line} passes");
+        for words in expected.split('\n') {
+            assert!(answer.text.contains(words), "{line}: {}", answer.text);
+        }
+        assert!(
+            answer.text.contains(attribute),
+            "{line}: the place is not shown: {}",
+            answer.text
+        );
+    }
+}
+
+#[test]
+fn several_problems_are_said_at_once() {
+    let resource = IMAGE
+        .replace("orders-1", "a:b")
+        .replace("i-0123456789abcdef0", "i-1");
+    let provider = r#"
+provider "consistent" {
+  sts_region  = "eu-central-1"
+  max_retries = 1000
+  assume_role {
+    role_arn = "admin"
+  }
+}
+"#;
+    let provider = format!("{provider}{IMAGE}");
+    for (configuration, expected) in [
+        (
+            &resource,
+            [
+                "Invalid value for \"name\"",
+                "Invalid value for \"source_instance_id\"",
+            ],
+        ),
+        (
+            &provider,
+            [
+                "Must be an ARN",
+                "Must be at least 0 and at most 100, not 1000.",
+            ],
+        ),
+    ] {
+        let answer = Terraform::new(configuration).run(&["validate"]);
+        for words in expected {
+            assert!(
+                answer.text.contains(words),
+                "{words} is missing: {}",
+                answer.text
+            );
+        }
+    }
+}
+
+#[test]
+fn an_engine_is_needed() {
+    let answer = Terraform::new(&IMAGE.replace("postgresql         = {}", "")).run(&["validate"]);
+    assert!(
+        answer.text.contains("No database engine"),
+        "{}",
+        answer.text
+    );
+    assert!(answer.text.contains("postgresql = {}"), "{}", answer.text);
+}
+
+#[test]
+fn plans_are_checked_against_the_account() {
+    let moto = Moto::start();
+    let plan = |name: &str, instance: &str| {
+        let image = IMAGE
+            .replace("orders-1", name)
+            .replace("i-0123456789abcdef0", instance);
+        Terraform::new(&format!("{}{image}", moto.provider_block())).run(&["plan"])
+    };
+    let unknown = plan("orders-1", "i-0123456789abcdef0");
+    assert!(!unknown.success);
+    assert!(
+        unknown.text.contains("The instance does not exist"),
+        "{}",
+        unknown.text
+    );
+    assert!(
+        unknown
+            .text
+            .contains("source_instance_id = \"i-0123456789abcdef0\""),
+        "{}",
+        unknown.text
+    );
+
+    let silent = plan("taken", &moto.instance);
+    for words in [
+        "agent is not online",
+        "AmazonSSMManagedInstanceCore",
+        "The image's name is taken",
+    ] {
+        assert!(
+            silent.text.contains(words),
+            "{words} is missing: {}",
+            silent.text
+        );
+    }
+}
+
+#[test]
+fn what_is_not_known_yet_plans() {
+    let moto = Moto::start();
+    let unknown = r#"
+resource "terraform_data" "name" {}
+resource "consistent_db_image" "orders" {
+  name               = "orders-${terraform_data.name.id}"
+  source_instance_id = "i-${terraform_data.name.id}"
+  postgresql         = { data_directory = terraform_data.name.id }
+  tags               = { Name = terraform_data.name.id }
+}
+"#;
+    let answer = Terraform::new(&format!("{}{unknown}", moto.provider_block())).run(&["plan"]);
+    assert!(answer.success, "{}", answer.text);
+    assert!(answer.text.contains("2 to add"), "{}", answer.text);
+}
