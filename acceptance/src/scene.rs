@@ -70,7 +70,7 @@ impl<'a> Scene<'a> {
         self.stage.lab.fault(fault);
     }
 
-    /// The snapshots of each image this far apart, in the order of the devices' names.
+    /// The snapshots of each image at these times after `CreateImage`, in the order of its devices: root, data, WAL.
     pub fn snapshots_at(&self, ms: &[u64]) {
         let ms = ms.to_vec();
         self.stage

@@ -103,7 +103,7 @@ async fn plain(
         .captured()
         .ok_or_else(|| Error::Unexpected(format!("{name} has no snapshots")))?;
     Ok(Ok(Captured {
-        id: image.image_id().unwrap_or_default().to_owned(),
+        id: image.id,
         cut,
         hold: None,
     }))

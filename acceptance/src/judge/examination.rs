@@ -6,7 +6,7 @@ use lab::host::{Machine, Output};
 
 use super::{
     Balance, Examination, Findings, Judgement,
-    findings::{BALANCE_QUERY, why_it_stopped},
+    findings::{BALANCE_QUERY, why_it_failed, why_it_stopped},
 };
 use crate::{
     Error, clock,
@@ -47,8 +47,7 @@ pub async fn examine(
     let ready = ["sh", "-c", READY, "ready", DATABASE, UNIT];
     let ready = machine.exec(&ready, b"", START_WITHIN).await?;
     if !ready.success() {
-        let log = machine.exec(&["cat", LOG], b"", CHECK_WITHIN).await?;
-        return Ok(Judgement::DoesNotStart(why_it_stopped(&log.stdout)));
+        return Ok(Judgement::DoesNotStart(reason(machine).await?));
     }
     let ready_after = clock::now().saturating_sub(launched);
     Ok(Judgement::Started(Examination {
@@ -59,6 +58,23 @@ pub async fn examine(
             .map(|found| ledger.compare(&found, cut)),
         findings: findings(machine).await?,
     }))
+}
+
+/// Why the server gave up, in its own words or in those of its service.
+async fn reason(machine: &Machine) -> Result<String, Error> {
+    let log = machine.exec(&["cat", LOG], b"", CHECK_WITHIN).await?;
+    let service = [
+        "journalctl",
+        "--boot",
+        "--no-pager",
+        "-o",
+        "cat",
+        "-u",
+        UNIT,
+    ];
+    let service = machine.exec(&service, b"", CHECK_WITHIN).await?;
+    let reason = why_it_stopped(&log.stdout).or_else(|| why_it_failed(&service.stdout));
+    Ok(reason.unwrap_or_else(|| "neither its log nor its service says why".into()))
 }
 
 /// The result of a check, or why it could not be made: a corrupt database refuses queries too.

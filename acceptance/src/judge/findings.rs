@@ -2,19 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a server that gave up said last.
-pub(super) fn why_it_stopped(log: &str) -> String {
-    let since_start = log
-        .rfind("starting PostgreSQL")
-        .map_or(log, |start| &log[start..]);
-    ["PANIC:", "FATAL:"]
-        .into_iter()
-        .find_map(|severity| {
-            let line = since_start.lines().find(|line| line.contains(severity))?;
-            let (_, message) = line.split_once(severity)?;
-            Some(message.trim().to_owned())
-        })
-        .unwrap_or_else(|| "no reason in its log".into())
+/// What a server that gave up said last, by its log, which also has what it said before the image was taken.
+pub(super) fn why_it_stopped(log: &str) -> Option<String> {
+    let since_start = &log[log.rfind("starting PostgreSQL")?..];
+    ["PANIC:", "FATAL:"].into_iter().find_map(|severity| {
+        let line = since_start.lines().find(|line| line.contains(severity))?;
+        let (_, message) = line.split_once(severity)?;
+        Some(message.trim().to_owned())
+    })
+}
+
+/// What the service that should have started it complained about.
+pub(super) fn why_it_failed(service: &str) -> Option<String> {
+    let mut lines = service.lines().map(str::trim);
+    let complaint = lines.find(|line| line.starts_with("Error") || line.contains("error:"));
+    complaint.map(str::to_owned)
 }
 
 /// What `pg_amcheck` found in all tables and indexes.
@@ -101,13 +103,24 @@ mod tests {
 2026-11-22 16:01:01 UTC [10] PANIC:  could not locate a valid checkpoint record
 2026-11-22 16:01:02 UTC [9] LOG:  startup process (PID 10) was terminated by signal 6: Aborted";
         assert_eq!(
-            why_it_stopped(log),
-            "could not locate a valid checkpoint record"
+            why_it_stopped(log).as_deref(),
+            Some("could not locate a valid checkpoint record")
         );
+        assert_eq!(why_it_stopped("starting PostgreSQL\n"), None);
+        assert_eq!(why_it_stopped("FATAL:  of an earlier life\n"), None);
+    }
+
+    #[test]
+    fn a_server_that_never_came_to_log_is_explained_by_its_service() {
+        let service = "\
+Starting postgresql@15-main.service - PostgreSQL Cluster 15-main...
+Error: /var/lib/postgresql/15/main is not accessible or does not exist
+postgresql@15-main.service: Failed with result 'protocol'.";
         assert_eq!(
-            why_it_stopped("starting PostgreSQL\n"),
-            "no reason in its log"
+            why_it_failed(service).as_deref(),
+            Some("Error: /var/lib/postgresql/15/main is not accessible or does not exist")
         );
+        assert_eq!(why_it_failed("Starting...\n"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use acceptance::{
-    Error, account,
+    Error,
     configuration::Configuration,
     scene::{IMAGE, NAME, Scene},
 };
@@ -162,7 +162,7 @@ async fn tags_change_in_place(scene: &Scene<'_>) -> Result<(), Error> {
     scene.terraform.apply(&[]).await?.succeeded()?;
     let after = id(scene).await?;
     let image = scene.stage.account.image(&after).await?;
-    let tag = image.as_ref().and_then(|image| account::tag(image, "Team"));
+    let tag = image.as_ref().and_then(|image| image.tag("Team"));
     if after != before || tag != Some("orders") {
         return Err(Error::Unexpected(format!(
             "{before} became {after} with tag {tag:?}"

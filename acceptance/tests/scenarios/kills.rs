@@ -18,7 +18,7 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 /// A provider without terraform discards what it began, which takes a quiet minute where it cannot know what comes.
 const ORPHAN_LIMIT: Duration = Duration::from_mins(2);
 
-/// In ms, by device name. Far enough apart to strike in between.
+/// In ms, by device. Far enough apart to strike in between.
 const STAGGER: [u64; 3] = [0, 750, 1_500];
 
 const ARGUMENTS: &str = "  postgresql = {}\n  quiesce    = { max_hold_seconds = 8 }";

@@ -19,8 +19,9 @@ use tokio::time::sleep;
 
 use super::verdict;
 
-/// The snapshots of one image, in the order of the devices' names: the WAL's first, the data's 1.2 s later.
-const STAGGER_MS: [u64; 3] = [1_200, 0, 600];
+/// When the snapshots of one image are taken, in the order of its devices - root, data, WAL: the WAL first, the data
+/// 1.2 s later.
+const STAGGER_MS: [u64; 3] = [600, 1_200, 0];
 
 /// A plain image can be lucky. More often than this in a row it is not.
 const PLAIN_TRIES: u32 = 4;
@@ -94,10 +95,9 @@ async fn one_plain(stage: &Stage, number: u32) -> Result<Judgement, Error> {
     }
     .captured()
     .ok_or_else(|| Error::Unexpected("a plain image without snapshots".into()))?;
-    let id = image.image_id().unwrap_or_default();
     step(
         "booting it and checking all of it",
-        stage.judge(id, &stage.load.ledger(), cut),
+        stage.judge(&image.id, &stage.load.ledger(), cut),
     )
     .await
 }
@@ -162,7 +162,7 @@ async fn apply(stage: &Stage, terraform: &Terraform) -> Result<Value, Error> {
 }
 
 fn draw(stage: &Stage, story: &Story<'_>, hold: &Hold, cut: Span, to: &Path) -> Result<(), Error> {
-    let title = format!("How writes were held ({:?})", hold.method).to_lowercase();
+    let title = format!("Writes held by {:?}, as the lab saw it", hold.method);
     let drawn = story.timeline(title, cut, &stage.load.ledger());
     say(&timeline::text(&drawn));
     let written = fs::create_dir_all(to.parent().unwrap_or(to))
