@@ -97,7 +97,7 @@ struct Inner {
     machines: Mutex<BTreeMap<String, Machine>>,
     witness: Witness,
     guard: Mutex<Option<Guard>>,
-    _lock: File,
+    lock: File,
 }
 
 impl Host {
@@ -130,7 +130,7 @@ impl Host {
             machines: Mutex::default(),
             witness,
             guard: Mutex::new(Some(guard)),
-            _lock: lock,
+            lock,
         })))
     }
 
@@ -145,7 +145,9 @@ impl Host {
         }
         self.0.store.close().await?;
         self.0.cgroup.remove()?;
-        sweep::sweep(&self.0.config.dir).await.map(drop)
+        sweep::sweep(&self.0.config.dir).await?;
+        // Clones may live on in somebody's task; the directory is free all the same.
+        flock(&self.0.lock, FlockOperation::Unlock).context(|| "unlocking the lab".to_owned())
     }
 
     /// Takes down what a lab that is dead, in whatever way, left behind of itself.
