@@ -16,7 +16,7 @@ demo: install-demo ## a proven image beside a plain one, of a live PostgreSQL, i
 	@echo "Building (cold: some ten minutes, most of it the AWS SDK; later: seconds)"
 	@$(CARGO) build --quiet $(PROVIDER)
 	@$(CARGO) build --quiet $(STAGE)
-	@$(CARGO) run --quiet $(STAGE) --bin demo
+	@$(CARGO) run --quiet --package acceptance --bin demo
 
 test: install lint unit conformance lab scenarios ## everything, as CI runs it
 
@@ -43,7 +43,7 @@ scenarios: binaries ## the real terraform against the lab, with a real database 
 	$(CARGO) test $(STAGE) --test scenarios --lib --bins -- --test-threads=1
 
 bench: install binaries ## clean images by count, holds in ms; ROUNDS=n a row; writes acceptance/bench/RESULTS.md
-	$(CARGO) run $(STAGE) --bin bench -- --rounds $(ROUNDS)
+	$(CARGO) run --package acceptance --bin bench -- --rounds $(ROUNDS)
 
 binaries:
 	$(CARGO) build $(PROVIDER)
