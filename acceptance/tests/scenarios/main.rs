@@ -99,8 +99,10 @@ async fn play(theatre: &Mutex<Theatre>, scenario: &Scenario) -> Result<(), Error
         Err(error) => Err(error),
     };
     if result.is_err() {
-        // The next scenario is not to suffer; what this one did to the lab matters less than why it failed.
-        let _ = theatre.strike().await;
+        // The next scenario is to have a lab that this one did not touch.
+        if let Err(error) = theatre.strike().await {
+            eprintln!("{}: taking the lab down: {error}", scenario.name);
+        }
     }
     eprintln!(
         "{} took {:.1} s",
