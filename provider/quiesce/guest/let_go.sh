@@ -58,7 +58,8 @@ thaw_all() {
     thaw_each "$1"
 }
 
-# Thaws every mount that the hold began to freeze, all at once: what a client waits for is the slowest, not the sum.
+# Thaws every mount that the hold began to freeze, all at once: what a client waits for is the slowest, not the sum. Each has a file of our own
+# for its error: the switch may be thawing too.
 thaw_each() {
     local directory="$1" device point number=0 failed=""
     shift
@@ -66,7 +67,7 @@ thaw_each() {
         number=$((number + 1))
         if may_be_frozen "$directory" "$number"; then
             unspell "$point"
-            fsfreeze --unfreeze "$PLAIN" </dev/null >/dev/null 2>"$directory/thaw.$number" &
+            fsfreeze --unfreeze "$PLAIN" </dev/null >/dev/null 2>"$directory/thaw.$number.$$" &
             set -- "$@" $!
         else
             set -- "$@" -
@@ -95,7 +96,7 @@ thawed() {
     [ "$3" != - ] || return 0
     await "$LET_GO_LIMIT" 1 ended "$3" || return 1
     wait "$3" && return 0
-    slurp "$1/thaw.$2"
+    slurp "$1/thaw.$2.$$"
     case $TEXT in
         *"Invalid argument"*)
             UNHELD="${UNHELD}frozen $5 was not frozen any more$NEWLINE"

@@ -524,31 +524,30 @@ fn failed(session: &Session<'_>) -> Value {
     report
 }
 
+/// Puts a script in the place of fsfreeze: `before` runs first where the log's volume is to be frozen, then the real one.
+fn meddle_with_fsfreeze(scene: &Scene, before: &str) {
+    scene.guest.sh(&format!(
+        "mkdir /run/real && cp /usr/sbin/fsfreeze /run/real/
+         cat >/run/fake <<'FAKE'\n#!/bin/bash\n[ $1$2 != --freeze{} ] || {before}\nexec /run/real/fsfreeze $*\nFAKE
+         chmod 755 /run/fake && mount --bind /run/fake /usr/sbin/fsfreeze",
+        scene.wal
+    ));
+}
+
 #[test]
 fn a_file_system_frozen_by_somebody_else_stays_theirs() {
     let scene = Scene::new();
     let _cluster = scene.cluster();
-    let freeze_later = format!("fsfreeze --freeze {}", scene.wal);
-    // Frozen once the checkpoint is over: the sync before the hold is the last that has to get through.
-    scene.guest.sh(&format!(
-        "while ! ls /run/consistent/sessions/*/began; do sleep 0.01; done >/dev/null 2>&1 & :; cp /usr/sbin/fsfreeze /run/real; \
-         printf '#!/bin/sh\\n[ \"$2\" != {wal} ] || [ \"$1\" != --freeze ] || /run/real --freeze {wal}\\nexec /run/real \"$@\"\\n' >/run/fake; \
-         chmod 755 /run/fake; mount --bind /run/fake /usr/sbin/fsfreeze",
-        wal = scene.wal
-    ));
+    meddle_with_fsfreeze(
+        &scene,
+        &format!("/run/real/fsfreeze --freeze {}", scene.wal),
+    );
     let report = failed(&scene.session(Method::Freeze));
     assert_eq!(codes(&report), ["freeze_failed"], "{report:#}");
-    assert!(
-        !scene
-            .guest
-            .try_sh(&freeze_later.replace("fsfreeze", "/run/real"))
-            .status
-            .success()
-    );
-    scene.guest.sh(&format!(
-        "umount /usr/sbin/fsfreeze; fsfreeze --unfreeze {}",
-        scene.wal
-    ));
+    assert!(!scene.guest.writes_go_on(), "their freeze has been thawed");
+    scene
+        .guest
+        .sh(&format!("/run/real/fsfreeze --unfreeze {}", scene.wal));
     assert!(scene.guest.writes_go_on());
 }
 
@@ -556,17 +555,11 @@ fn a_file_system_frozen_by_somebody_else_stays_theirs() {
 fn a_freeze_that_hangs_is_given_up_and_thawed_when_it_lands() {
     let scene = Scene::new();
     let cluster = scene.cluster();
-    scene.guest.sh(&format!(
-        "cp /usr/sbin/fsfreeze /run/real
-         printf '#!/bin/sh\\n[ \"$1$2\" != --freeze{} ] || sleep 4\\nexec /run/real \"$@\"\\n' >/run/fake
-         chmod 755 /run/fake; mount --bind /run/fake /usr/sbin/fsfreeze",
-        scene.wal
-    ));
+    meddle_with_fsfreeze(&scene, "sleep 4");
     let report = failed(&scene.session(Method::Freeze));
     assert_eq!(codes(&report), ["freeze_failed"], "{report:#}");
     scene.guest.sh("sleep 3");
     scene.assert_let_go(&cluster);
-    scene.guest.sh("umount /usr/sbin/fsfreeze");
 }
 
 #[test]

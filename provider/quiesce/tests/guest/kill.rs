@@ -50,8 +50,8 @@ impl Victim {
     /// Runs a script under bash as the leader of its process group.
     fn run(&self, script: &str) -> Output {
         let file = self.guest.script_file(script);
-        let script = format!("exec setsid --wait bash --posix {file}");
-        self.guest.try_sh(&script)
+        let child = self.guest.start_group(&["/bin/bash", "--posix", &file]);
+        child.wait_with_output().expect("it ends")
     }
 
     /// Every line that `script` runs, in order of line number.

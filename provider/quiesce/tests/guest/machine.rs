@@ -54,8 +54,8 @@ impl Flavour {
     }
 }
 
-/// How long the guard waits before it thaws everything, in s: longer than any test, shorter than anyone's patience.
-const GUARD_SECONDS: u32 = 100;
+/// How long the guard waits before it thaws everything, in s: longer than any test. A little later the guest ends by itself.
+const GUARD_SECONDS: u32 = 150;
 
 /// A running guest. Dropping it thaws, kills and unmounts all of it.
 pub(crate) struct Guest {
@@ -86,7 +86,11 @@ impl Guest {
         run("chmod", &["755", &text(&dir)]);
         let mut init = Command::new("unshare")
             .args(["--mount", "--pid", "--fork", "--mount-proc", "--kill-child"])
-            .args(["sh", "-c", "echo ready; exec sleep 1000"])
+            .args([
+                "sh",
+                "-c",
+                &format!("echo ready; exec sleep {}", GUARD_SECONDS + 20),
+            ])
             .stdout(Stdio::piped())
             .spawn()
             .expect("unshare runs");
@@ -148,11 +152,16 @@ impl Guest {
         checked_report(&stdout)
     }
 
-    /// Starts a rendered script without waiting for it, as the leader of a process group, as the agent does.
+    /// Starts a rendered script without waiting for it, as the agent does.
     pub(crate) fn start(&self, script: &str) -> Child {
         let file = self.script_file(script);
-        self.command("/bin/sh")
-            .args(["-c", &file])
+        self.start_group(&["/bin/sh", "-c", &file])
+    }
+
+    /// Starts a command as the leader of a process group of its own.
+    pub(crate) fn start_group(&self, command: &[&str]) -> Child {
+        self.command(command[0])
+            .args(&command[1..])
             .process_group(0)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -210,13 +219,14 @@ impl Guest {
         text.trim().to_owned()
     }
 
-    /// Can every volume be written to, within a second?
+    /// Can every volume be written to, within a second? Whoever writes to a frozen one is left behind until it is thawed.
     pub(crate) fn writes_go_on(&self) -> bool {
         self.mounts.borrow().iter().all(|mount| {
-            let probe = mount.point.join("written");
             let script = format!(
-                "timeout -s KILL 1 dd if=/dev/zero of={} count=1 conv=fsync",
-                probe.display()
+                "rm -f /run/wrote
+                 (dd if=/dev/zero of='{}/written' count=1 conv=fsync && touch /run/wrote) </dev/null >/dev/null 2>&1 &
+                 for _ in {{1..50}}; do [ ! -e /run/wrote ] || exit 0; sleep 0.02; done; exit 1",
+                mount.point.display()
             );
             self.try_sh(&script).status.success()
         })
@@ -229,25 +239,17 @@ impl Guest {
         list.lines().count()
     }
 
-    /// Thaws every volume; how many of them were frozen. From outside of the guest's processes, with the host's own tool.
+    /// Thaws every volume; how many of them were frozen.
     fn thaw(&self) -> usize {
-        let guard = self.guard.id().to_string();
         let thaw = |mount: &Mount| {
-            let mut command = Command::new("nsenter");
-            command.args([
-                "--target",
-                &guard,
-                "--mount",
-                "/proc/self/fd/0",
-                "--unfreeze",
-            ]);
-            let tool = fs::File::open("/usr/sbin/fsfreeze").expect("fsfreeze");
+            // By the host's own tool, whatever the guest's has been replaced by.
+            let point = format!("/proc/{}/root{}", self.guard.id(), mount.point.display());
+            let mut command = Command::new("fsfreeze");
             let status = command
-                .arg(&mount.point)
-                .stdin(tool)
+                .args(["--unfreeze", &point])
                 .stderr(Stdio::null())
                 .status();
-            status.is_ok_and(|status| status.success())
+            status.expect("fsfreeze runs").success()
         };
         self.mounts
             .borrow()
@@ -285,29 +287,27 @@ const PRIVATE_DEV: &str = "
     mkdir -p /run$DIRECTORY && mount --bind $DIRECTORY /run$DIRECTORY &&
     ln -s /proc/self/fd /run/dev/fd && chmod 755 /run/dev && mount --move /run/dev /dev && rmdir /run/dev";
 
-/// Thaws every loop-mounted file system of the guest's should the tests themselves die. Outside of the guest's processes, inside of
-/// its mounts.
+/// Keeps the guest's mounts alive whatever happens to its processes or to the tests, and thaws them all when nobody has ended it in time. It
+/// stands outside of the guest's processes, inside of its mounts.
 fn guard(init: &Child) -> Child {
+    let init = init_pid(init);
     let script = format!(
-        "trap '' TERM INT; sleep {GUARD_SECONDS}; grep -o ' /dev/shm/guest-[^ ]*' /proc/self/mounts |
-         while read -r point; do fsfreeze -u \"$point\"; done"
+        "trap '' TERM INT; sleep {GUARD_SECONDS}; for point in /dev/shm/guest-*/*/; do /usr/sbin/fsfreeze --unfreeze $point; done"
     );
-    Command::new("setsid")
-        .args([
-            "nsenter",
-            "--target",
-            &init_pid(init),
-            "--mount",
-            "--",
-            "sh",
-            "-c",
-            &script,
-        ])
+    let guard = Command::new("setsid")
+        .args(["nsenter", "--target", &init, "--mount", "sh", "-c", &script])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("nsenter runs")
+        .expect("nsenter runs");
+    // Until it has entered, its mounts are the host's.
+    let entered = format!(
+        "until [ /proc/{}/ns/mnt -ef /proc/{init}/ns/mnt ]; do sleep 0.01; done",
+        guard.id()
+    );
+    run("timeout", &["10", "bash", "-c", &entered]);
+    guard
 }
 
 /// `unshare` is the parent; the guest's first process is its child.
