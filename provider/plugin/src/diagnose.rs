@@ -26,14 +26,14 @@ pub(crate) fn call(error: &CallError) -> Diagnostic {
 
 /// A run made no image: what happened, how database and image were left, what to do.
 pub(crate) fn failure(instance_id: &str, failure: &Failure) -> Diagnostic {
-    Diagnostic::error(
-        summary(failure),
-        format!(
-            "Instance {instance_id}, session {}.\n\n{}",
-            failure.session,
-            story(failure)
-        ),
-    )
+    let paragraphs = [
+        format!("Instance {instance_id}, session {}.", failure.session),
+        what_happened(failure),
+        format!("{} {}", failure.database, failure.image),
+        what_to_do(failure),
+    ];
+    let told: Vec<String> = paragraphs.into_iter().filter(|it| !it.is_empty()).collect();
+    Diagnostic::error(summary(failure), told.join("\n\n"))
 }
 
 fn summary(failure: &Failure) -> &'static str {
@@ -48,22 +48,43 @@ fn summary(failure: &Failure) -> &'static str {
     }
 }
 
-fn story(failure: &Failure) -> String {
-    match &failure.cause {
-        Cause::Refused { problems } | Cause::HoldFailed { problems } if !problems.is_empty() => {
-            let listed: Vec<String> = problems.iter().map(bullet).collect();
-            format!(
-                "{}\n\n{} {}",
-                listed.join("\n"),
-                failure.database,
-                failure.image
-            )
-        }
-        _ => {
-            let advice = failure.advice();
-            let space = if advice.is_empty() { "" } else { "\n\n" };
-            format!("{}{space}{advice}", sentence(&failure.to_string()))
-        }
+/// The cause, and below it, line by line, what it consists of.
+fn what_happened(failure: &Failure) -> String {
+    if let Some(problems) = problems(&failure.cause) {
+        return problems.iter().map(bullet).collect::<Vec<_>>().join("\n");
+    }
+    let attempt = match failure.attempts {
+        1 => String::new(),
+        number => format!(" (attempt {number})"),
+    };
+    let step = sentence(&failure.step.to_string());
+    let cause = format!(
+        "{}{attempt}: {}",
+        step.trim_end_matches('.'),
+        sentence(&failure.cause.to_string())
+    );
+    let links = failure
+        .broken
+        .iter()
+        .map(|link| format!("  - {}", sentence(&link.to_string())));
+    std::iter::once(cause)
+        .chain(links)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Advice that does not stand beside a problem already.
+fn what_to_do(failure: &Failure) -> String {
+    match problems(&failure.cause) {
+        Some(_) => String::new(),
+        None => failure.advice(),
+    }
+}
+
+fn problems(cause: &Cause) -> Option<&[Problem]> {
+    match cause {
+        Cause::Refused { problems } if !problems.is_empty() => Some(problems),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -16,6 +16,9 @@ use crate::{client::Client, tags::TagPolicy};
 /// HTTP status and body.
 type Answer = (u16, String);
 
+/// The actions that are SSM's; all others are EC2's.
+const OF_SSM: [&str; 2] = ["DescribeInstanceInformation", "SendCommand"];
+
 /// A server with an answer for each action (`DescribeImages`...); the last one is repeated.
 #[derive(Clone, Default)]
 pub(crate) struct Aws {
@@ -28,19 +31,21 @@ impl Aws {
     /// SSM's JSON.
     pub(crate) fn on(self, action: &'static str, body: impl Into<String>) -> Self {
         let body = body.into();
-        let is_json = body.starts_with('{');
+        let is_json = OF_SSM.contains(&action);
         let xml = || format!("<{action}Response>{body}</{action}Response>");
         let body = if is_json { body.clone() } else { xml() };
         self.answering(action, (200, body))
     }
 
-    /// Answers `action` with an error of EC2's.
+    /// Answers `action` with an error.
     pub(crate) fn refusing(self, action: &'static str, code: &str, message: &str) -> Self {
-        let body = format!(
-            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
-             <RequestID>r</RequestID></Response>"
-        );
-        self.answering(action, (400, body))
+        let json = || format!(r#"{{"__type": "{code}", "message": "{message}"}}"#);
+        let xml = || {
+            let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+            format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>")
+        };
+        let is_json = OF_SSM.contains(&action);
+        self.answering(action, (400, if is_json { json() } else { xml() }))
     }
 
     fn answering(self, action: &'static str, answer: Answer) -> Self {

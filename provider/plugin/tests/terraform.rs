@@ -84,11 +84,11 @@ const WRONG: &[(&str, &str)] = &[
         "Invalid value for \"quiesce.method\"",
     ),
     (
-        r#"quiesce = { max_hold_seconds = 121 }"#,
+        "quiesce = { max_hold_seconds = 121 }",
         "Must be at least 5 and at most 120, not 121.",
     ),
     (
-        r#"quiesce = { attempts = 0 }"#,
+        "quiesce = { attempts = 0 }",
         "Must be at least 1 and at most 10, not 0.",
     ),
     (
@@ -96,7 +96,7 @@ const WRONG: &[(&str, &str)] = &[
         "Invalid value for \"capture\"",
     ),
     (
-        r#"postgresql = { port = 0 }"#,
+        "postgresql = { port = 0 }",
         "Invalid value for \"postgresql.port\"\nMust be a port number",
     ),
     (
@@ -111,7 +111,7 @@ const WRONG: &[(&str, &str)] = &[
         r#"tags = { "consistent:state" = "proven" }"#,
         "Invalid tag\nreserved",
     ),
-    (r#"tags = { A = null }"#, "The value of \"A\" is null"),
+    ("tags = { A = null }", "The value of \"A\" is null"),
     (
         r#"timeouts = { create = "1 hour" }"#,
         "Invalid value for \"timeouts.create\"",

@@ -97,19 +97,19 @@ enum Kind {
 
 impl Member<'_> {
     fn line(&self, path: &[&str]) -> String {
-        let notes: String = self.notes.iter().map(|note| format!(", {note}")).collect();
+        let about: Vec<&str> = std::iter::once(self.ty.as_str())
+            .chain(self.notes.iter().copied())
+            .collect();
+        let about = about.join(", ");
         let path: Vec<&str> = path.iter().copied().chain([self.name]).collect();
         let below = match self.inner {
             Some(_) => format!(" (see [below for nested schema](#{}))", anchor(&path)),
             None => String::new(),
         };
         let Self {
-            name,
-            ty,
-            description,
-            ..
+            name, description, ..
         } = self;
-        format!("- `{name}` ({ty}{notes}) {description}{below}")
+        format!("- `{name}` ({about}) {description}{below}")
     }
 }
 

@@ -26,7 +26,9 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
 /// Builds the provider and says where it is.
 fn build() -> Result<PathBuf, String> {
     let built = Command::new(env!("CARGO"))
+        // The Makefile's group of packages: another one would build the AWS SDK a second time.
         .args(["build", "--quiet", "--package", PACKAGE])
+        .args(["--package", "consistent-aws"])
         .args(["--message-format", "json-render-diagnostics"])
         .output()
         .map_err(|error| format!("cargo build: {error}"))?;
@@ -34,13 +36,13 @@ fn build() -> Result<PathBuf, String> {
         return Err(String::from_utf8_lossy(&built.stderr).into_owned());
     }
     let messages = String::from_utf8_lossy(&built.stdout);
-    let executables = messages.lines().filter_map(|line| {
+    let mut executables = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         let is_ours = message["target"]["name"] == PACKAGE;
         is_ours.then(|| message["executable"].as_str().map(PathBuf::from))?
     });
     executables
-        .last()
+        .next_back()
         .ok_or_else(|| format!("cargo built no {PACKAGE}"))
 }
 

@@ -167,8 +167,6 @@ async fn take_image(
             detail,
         ));
     }
-    let hold_ms = proof.evidence.hold.as_millis();
-    info!(image = %proof.image, hold_ms, method = %proof.evidence.method, "the image is proven");
 }
 
 async fn take_facts(client: &Client, planned: &mut ImageModel, id: &str) -> Result<(), String> {
@@ -209,4 +207,173 @@ fn failed(
     planned.id = image.map(|left| left.id.clone()).into();
     planned.state = condition::UNPROVEN.into();
     Ok(told.keeping(planned))
+}
+
+#[cfg(test)]
+mod tests {
+    use tfplug::Cty;
+
+    use super::*;
+    use crate::{
+        image::fixtures,
+        tags::TagPolicy,
+        testing::{self, Aws},
+    };
+
+    /// With an engine, and the defaults that a plan fills in.
+    fn planned() -> ImageModel {
+        let engine = ("postgresql".to_owned(), Cty::Map([].into()));
+        let mut planned = fixtures::planned();
+        planned.engines = tfplug::Model::from_cty(Cty::Map([engine].into())).expect("an engine");
+        planned.quiesce = Quiesce::default().into();
+        planned
+    }
+
+    async fn failure(aws: &Aws) -> Diagnostic {
+        let cx = testing::context(aws.client(TagPolicy::default()));
+        let failure = create(&cx, planned()).await.expect_err("no image");
+        assert!(
+            failure.state.is_none(),
+            "nothing was begun, so nothing is stored"
+        );
+        failure
+            .diagnostics
+            .into_iter()
+            .next()
+            .expect("a diagnostic")
+    }
+
+    #[test]
+    fn a_run_is_what_the_plan_says() {
+        let mut planned = planned();
+        planned.timeouts = super::super::model::Timeouts {
+            create: "90s".into(),
+            ..Default::default()
+        }
+        .into();
+        planned.tags = tags::shown([("Name".to_owned(), "orders".to_owned())].into());
+        let defaults = [("Team".to_owned(), "dba".to_owned())].into();
+        let client = Aws::default().client(TagPolicy {
+            defaults,
+            ..TagPolicy::default()
+        });
+        let run = run(&client, &planned).expect("a run");
+        assert_eq!(
+            (run.image.name.as_str(), run.image.description.as_str()),
+            ("orders", "")
+        );
+        assert_eq!(run.image.tags.len(), 2);
+        assert_eq!(run.image.snapshot_tags, run.image.tags);
+        assert_eq!((run.method, run.attempts.as_u32()), (Choice::Auto, 3));
+        assert_eq!(
+            (run.max_hold.as_duration().as_secs(), run.within.as_secs()),
+            (60, 90)
+        );
+        assert_eq!(
+            run.engines.iter().map(|it| it.name()).collect::<Vec<_>>(),
+            ["postgresql"]
+        );
+    }
+
+    #[test]
+    fn a_method_is_taken_by_its_name() {
+        let quiesce = |method: &str| Quiesce {
+            method: method.into(),
+            ..Quiesce::default()
+        };
+        assert_eq!(
+            method(&quiesce("pause")),
+            Ok(Choice::Exactly(Method::Pause))
+        );
+        assert_eq!(method(&quiesce("auto")), Ok(Choice::Auto));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_that_nothing_was_touched() {
+        let aws = Aws::default().on("DescribeImages", fixtures::NO_IMAGES).on(
+            "DescribeInstances",
+            fixtures::instance("stopped", "ebs", ""),
+        );
+        let told = failure(&aws).await;
+        assert_eq!(
+            told.summary,
+            "No image: the server cannot be held safely as it is"
+        );
+        let paragraphs: Vec<&str> = told.detail.split("\n\n").collect();
+        assert!(paragraphs[0].starts_with("Instance i-0123456789abcdef0, session "));
+        assert!(paragraphs[1].starts_with(
+            "  - Instance i-0123456789abcdef0 is stopped, not running. Start the instance"
+        ));
+        assert_eq!(
+            paragraphs[2],
+            "The database's writes were never held. No image was begun."
+        );
+        assert_eq!(paragraphs.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_cannot_be_asked_was_not_touched() {
+        let aws = Aws::default()
+            .on("DescribeImages", fixtures::NO_IMAGES)
+            .on(
+                "DescribeInstances",
+                fixtures::instance("running", "ebs", ""),
+            )
+            .refusing("SendCommand", "InvalidInstanceId", "no such instance");
+        let told = failure(&aws).await;
+        assert_eq!(told.summary, "No image was made");
+        assert!(
+            told.detail.contains("Probe: The script was not sent"),
+            "{}",
+            told.detail
+        );
+        assert!(
+            told.detail.contains("AmazonSSMManagedInstanceCore"),
+            "{}",
+            told.detail
+        );
+        assert!(
+            told.detail
+                .contains("The database's writes were never held."),
+            "{}",
+            told.detail
+        );
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_taken_is_noticed_before_anything_is_sent() {
+        let aws = Aws::default().on("DescribeImages", fixtures::image("available", &[]));
+        let told = failure(&aws).await;
+        assert_eq!(
+            (told.summary.as_str(), told.path),
+            ("The image's name is taken", "name".into())
+        );
+        assert!(aws.calls("SendCommand").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_just_being_released_is_waited_for() {
+        let proven = fixtures::image("available", &fixtures::proof());
+        let aws = Aws::default()
+            .on("DescribeImages", proven)
+            .on("DescribeImages", fixtures::NO_IMAGES);
+        let client = aws.client(TagPolicy::default());
+        wait_for_name(&client.clients, "orders")
+            .await
+            .expect("free in the end");
+        assert_eq!(aws.calls("DescribeImages").len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_run_left_is_the_runs_to_remove() {
+        let pending = [
+            ("consistent:state", "pending"),
+            ("consistent:session", fixtures::SESSION),
+        ];
+        let aws = Aws::default().on("DescribeImages", fixtures::image("pending", &pending));
+        let client = aws.client(TagPolicy::default());
+        wait_for_name(&client.clients, "orders")
+            .await
+            .expect("swept by the run");
+    }
 }

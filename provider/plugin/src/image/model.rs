@@ -15,7 +15,8 @@ use crate::{duration, tags::ConfiguredTags};
 /// snapshots are deleted, and the apply fails and says why. Writes go on after `quiesce.max_hold_seconds` at the latest,
 /// whatever happens to Terraform, the network or the agent.
 ///
-/// Tags can change in place. Every other change makes a new image.
+/// At least one engine has to be named, e.g. `postgresql = {}`; with several, one hold covers them all. Tags and timeouts
+/// can change in place. Every other change makes a new image.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct ImageModel {
     /// The image's name, unique in its account and region: 3 to 128 letters, digits, spaces and `()[]./-'@_`.
@@ -67,8 +68,8 @@ pub(crate) struct ImageModel {
     /// out.
     #[tf(computed)]
     pub(super) tags_all: ConfiguredTags,
-    /// `available`. Anything else is a reason to replace the image: EC2's own word (`failed`, `disabled`...),
-    /// `snapshot-missing`, or `unproven` where the tags of the proof were changed.
+    /// `available`. Anything else is a reason to replace the image: EC2's own word (`failed`, `disabled`...), `unproven`
+    /// where the tags of the proof were changed, `snapshot-missing`, or `deregistered` where only snapshots are left.
     #[tf(computed, use_state_for_unknown)]
     pub(super) state: Value<String>,
     /// The database server's version; with several engines theirs, separated by spaces, in the order of their names.

@@ -68,6 +68,41 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{image::fixtures, tags::TagPolicy, testing::Aws};
+
+    #[tokio::test]
+    async fn image_and_snapshots_are_tagged_alike() {
+        let done = "<return>true</return>";
+        let aws = Aws::default().on("CreateTags", done).on("DeleteTags", done);
+        let (mut prior, mut planned) = (fixtures::state(), fixtures::state());
+        prior.tags_all = tags::shown([("Old".to_owned(), String::new())].into());
+        planned.tags_all = tags::shown([("New".to_owned(), "1".to_owned())].into());
+        update(&aws.client(TagPolicy::default()), &prior, planned)
+            .await
+            .expect("updated");
+        let [set, removed] =
+            ["CreateTags", "DeleteTags"].map(|action| aws.calls(action).join("\n"));
+        for call in [&set, &removed] {
+            assert!(
+                call.contains(fixtures::IMAGE) && call.contains("snap-1"),
+                "{call}"
+            );
+        }
+        assert!(
+            set.contains("Key=New") && removed.contains("Key=Old"),
+            "{set} {removed}"
+        );
+    }
+
+    #[tokio::test]
+    async fn timeouts_alone_need_no_call() {
+        let aws = Aws::default();
+        let state = fixtures::state();
+        update(&aws.client(TagPolicy::default()), &state, state.clone())
+            .await
+            .expect("updated");
+        assert!(aws.calls("CreateTags").is_empty());
+    }
 
     #[test]
     fn only_what_differs_is_touched() {

@@ -106,3 +106,121 @@ fn retry_mode(mode: &str) -> RetryMode {
         _ => RetryMode::Standard,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::PathBuf, time::Duration};
+
+    use tfplug::{Cty, Model};
+
+    use super::*;
+
+    fn text(text: &str) -> Cty {
+        Cty::String(text.to_owned())
+    }
+
+    fn block(arguments: &[(&str, Cty)]) -> ProviderBlock {
+        let arguments = arguments
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let mut all: std::collections::BTreeMap<String, Cty> = arguments.collect();
+        all.entry("assume_role".to_owned())
+            .or_insert(Cty::Seq(Vec::new()));
+        ProviderBlock::from_cty(Cty::Map(all)).expect("a block")
+    }
+
+    fn object(attributes: &[(&str, Cty)]) -> Cty {
+        let attributes = attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        Cty::Map(attributes.collect())
+    }
+
+    #[test]
+    fn arguments_reach_the_clients() {
+        let roles = [
+            ("role_arn", text("arn:aws:iam::123456789012:role/a")),
+            ("duration", text("1h")),
+        ];
+        let settings = block(&[
+            ("region", text("eu-central-1")),
+            (
+                "shared_config_files",
+                Cty::Seq(vec![text("/a"), text("/b")]),
+            ),
+            ("retry_mode", text("adaptive")),
+            (
+                "assume_role",
+                Cty::Seq(vec![object(&roles), object(&roles[..1])]),
+            ),
+            ("endpoints", object(&[("ssm", text("http://127.0.0.1:1"))])),
+            (
+                "forbidden_account_ids",
+                Cty::set(vec![text("123456789012")]),
+            ),
+        ])
+        .settings()
+        .expect("settings");
+        assert_eq!(settings.region.as_deref(), Some("eu-central-1"));
+        assert_eq!(
+            settings.shared_config_files,
+            ["/a", "/b"].map(PathBuf::from)
+        );
+        assert_eq!(settings.retry_mode, Some(RetryMode::Adaptive));
+        let durations: Vec<_> = settings
+            .assume_role
+            .iter()
+            .map(|role| role.duration)
+            .collect();
+        assert_eq!(durations, [Some(Duration::from_hours(1)), None]);
+        assert_eq!(
+            settings.endpoints.ssm.as_deref(),
+            Some("http://127.0.0.1:1")
+        );
+        assert_eq!(settings.endpoints.ec2, None);
+        assert_eq!(settings.forbidden_account_ids, ["123456789012"]);
+    }
+
+    #[test]
+    fn an_empty_block_leaves_everything_to_the_sdk() {
+        let settings = block(&[]).settings().expect("settings");
+        assert_eq!((settings.region, settings.max_retries), (None, None));
+        assert!(settings.assume_role.is_empty() && settings.allowed_account_ids.is_empty());
+        assert!(block(&[]).problems().is_empty());
+    }
+
+    #[test]
+    fn tags_reach_the_policy() {
+        let tags = object(&[("tags", object(&[("Team", text("dba"))]))]);
+        let ignored = object(&[("key_prefixes", Cty::set(vec![text("cost/")]))]);
+        let policy = block(&[("default_tags", tags), ("ignore_tags", ignored)]).tag_policy();
+        assert_eq!(
+            policy.defaults,
+            [("Team".to_owned(), "dba".to_owned())].into()
+        );
+        assert_eq!(policy.ignored_prefixes, ["cost/".to_owned()].into());
+        assert!(policy.ignored_keys.is_empty());
+    }
+
+    #[test]
+    fn what_excludes_or_needs_each_other_is_said_at_once() {
+        let ids = || Cty::set(vec![text("123456789012")]);
+        let reserved = object(&[("consistent:state", text("proven"))]);
+        let problems = block(&[
+            ("secret_key", text("secret")),
+            ("allowed_account_ids", ids()),
+            ("forbidden_account_ids", ids()),
+            ("default_tags", object(&[("tags", reserved)])),
+        ])
+        .problems();
+        let places: Vec<String> = problems.iter().map(|it| it.path.to_string()).collect();
+        assert_eq!(
+            places,
+            [
+                "access_key",
+                "forbidden_account_ids",
+                "default_tags.tags[\"consistent:state\"]"
+            ]
+        );
+    }
+}
