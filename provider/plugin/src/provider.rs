@@ -4,7 +4,7 @@ mod block;
 mod roles;
 mod settings;
 
-use consistent_aws::config::Clients;
+use consistent_aws::config::{Clients, Settings};
 use tfplug::{Context, Provider, Registry, Result, async_trait};
 
 use self::block::ProviderBlock;
@@ -29,10 +29,15 @@ impl Provider for Consistent {
     }
 
     /// Touches neither files nor network: both wait until a client is used for the first time.
-    async fn configure(&self, _cx: &Context<Client>, config: ProviderBlock) -> Result<Client> {
+    async fn configure(&self, cx: &Context<Client>, config: ProviderBlock) -> Result<Client> {
+        let tags = config.tag_policy();
+        let settings = Settings {
+            terraform_version: cx.terraform_version().map(str::to_owned),
+            ..config.settings()?
+        };
         Ok(Client {
-            tags: config.tag_policy(),
-            clients: Clients::new(config.settings()?),
+            tags,
+            clients: Clients::new(settings),
         })
     }
 }

@@ -2,6 +2,12 @@
 
 mod support;
 
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    thread,
+};
+
 use support::{Moto, Terraform};
 
 const IMAGE: &str = r#"
@@ -246,4 +252,37 @@ resource "consistent_db_image" "orders" {
     let answer = Terraform::new(&format!("{}{unknown}", moto.provider_block())).run(&["plan"]);
     assert!(answer.success, "{}", answer.text);
     assert!(answer.text.contains("2 to add"), "{}", answer.text);
+}
+
+/// What a user of AWS's logs sees of us.
+#[test]
+fn calls_say_who_makes_them() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let caller = thread::spawn(move || {
+        let (connection, _) = listener.accept().expect("a call");
+        let lines = BufReader::new(connection).lines();
+        let mut lines = lines.map_while(Result::ok);
+        lines.find(|line| line.to_lowercase().starts_with("user-agent:"))
+    });
+    let provider = format!(
+        r#"
+provider "consistent" {{
+  region      = "eu-central-1"
+  access_key  = "AKIDTEST"
+  secret_key  = "secret"
+  max_retries = 0
+  endpoints {{
+    ec2 = "{url}"
+    ssm = "{url}"
+  }}
+}}
+"#
+    );
+    let answer = Terraform::new(&format!("{provider}{IMAGE}")).run(&["plan"]);
+    assert!(!answer.success, "nobody answered: {}", answer.text);
+    let agent = caller.join().expect("a caller").expect("a user agent");
+    for product in ["lib/terraform-provider-consistent/0.", "lib/Terraform/1."] {
+        assert!(agent.contains(product), "{agent}");
+    }
 }

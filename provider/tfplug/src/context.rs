@@ -13,6 +13,7 @@ pub struct Context<C> {
     stop: CancellationToken,
     tasks: Tasks,
     private: Private,
+    terraform_version: Option<String>,
     warnings: Mutex<Diagnostics>,
 }
 
@@ -24,6 +25,7 @@ impl<C> Context<C> {
             stop,
             tasks,
             private: Private::default(),
+            terraform_version: None,
             warnings: Mutex::default(),
         }
     }
@@ -32,6 +34,17 @@ impl<C> Context<C> {
     pub(crate) fn with_private(mut self, private: Private) -> Self {
         self.private = private;
         self
+    }
+
+    #[must_use]
+    pub(crate) fn with_terraform_version(mut self, version: Option<String>) -> Self {
+        self.terraform_version = version;
+        self
+    }
+
+    /// Of the Terraform that configures the provider, e.g. `1.11.4`: `None` in all other calls.
+    pub fn terraform_version(&self) -> Option<&str> {
+        self.terraform_version.as_deref()
     }
 
     /// The configured client. An error where the provider's configuration is not known yet.

@@ -270,7 +270,10 @@ mod tests {
             (60, 90)
         );
         assert_eq!(
-            run.engines.iter().map(|it| it.name()).collect::<Vec<_>>(),
+            run.engines
+                .iter()
+                .map(quiesce::engines::Options::name)
+                .collect::<Vec<_>>(),
             ["postgresql"]
         );
     }

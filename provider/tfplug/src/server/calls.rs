@@ -43,6 +43,8 @@ pub(super) struct Surroundings<'a, C> {
     pub(super) session: &'a Session<C>,
     pub(super) lifecycle: &'a Lifecycle,
     pub(super) private: &'a [u8],
+    /// Known while configuring.
+    pub(super) terraform_version: Option<String>,
 }
 
 impl<C: Send + Sync + 'static> Surroundings<'_, C> {
@@ -60,8 +62,9 @@ impl<C: Send + Sync + 'static> Surroundings<'_, C> {
         let stop = self.session.stop().child_token();
         let dropped = stop.clone().drop_guard();
         let tasks = self.lifecycle.tasks();
-        let context =
-            Context::new(self.session.client(), stop, tasks.clone()).with_private(private);
+        let context = Context::new(self.session.client(), stop, tasks.clone())
+            .with_private(private)
+            .with_terraform_version(self.terraform_version);
         let context = Arc::new(context);
         let work = work(Arc::clone(&context));
         let ended = match when_dropped {

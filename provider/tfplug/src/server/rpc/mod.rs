@@ -50,6 +50,7 @@ impl<P: Provider> Service<P> {
             session,
             lifecycle: &self.lifecycle,
             private,
+            terraform_version: None,
         }
     }
 
@@ -80,15 +81,18 @@ impl<P: Provider> Service<P> {
     async fn configure(
         &self,
         session: &Session<P::Client>,
-        config: Option<wire::DynamicValue>,
+        request: wire::configure_provider::Request,
     ) -> Outcome<()> {
-        let config = match wire_value::decode(config.as_ref(), &self.config.ty) {
+        let config = match wire_value::decode(request.config.as_ref(), &self.config.ty) {
             Ok(config) => plan::with_defaults(&self.config.block, &config),
             Err(diagnostics) => return Outcome::failed(diagnostics),
         };
         let provider = Arc::clone(&self.provider);
-        let outcome = self
-            .surroundings(session, &[])
+        let surroundings = Surroundings {
+            terraform_version: Some(request.terraform_version).filter(|it| !it.is_empty()),
+            ..self.surroundings(session, &[])
+        };
+        let outcome = surroundings
             .run(WhenDropped::Abort, move |cx| async move {
                 match dispatch::decode_if_known(config)? {
                     Some(config) => provider.configure(&cx, config).await.map(Some),
@@ -206,7 +210,7 @@ impl<P: Provider> provider_server::Provider for Service<P> {
         request: Request<wire::configure_provider::Request>,
     ) -> Answer<wire::configure_provider::Response> {
         let session = session(&request)?;
-        let outcome = self.configure(&session, request.into_inner().config).await;
+        let outcome = self.configure(&session, request.into_inner()).await;
         Ok(Response::new(wire::configure_provider::Response {
             diagnostics: outcome.diagnostics,
         }))
