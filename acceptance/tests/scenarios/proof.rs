@@ -29,8 +29,11 @@ pub(crate) fn all() -> Vec<Scenario> {
     ]
 }
 
-/// Seconds: long enough for a hold that goes well, short enough to wait for the switch.
+/// Seconds: the shortest hold in which a capture that goes well still fits, for scenarios that wait for the switch.
 const MAX_HOLD: u64 = 6;
+
+/// Seconds: room to meddle before the provider gives up by itself.
+const AMPLE: u64 = 20;
 
 /// Slower than the switch is patient.
 const TOO_SLOW: u64 = (MAX_HOLD + 3) * 1000;
@@ -38,9 +41,9 @@ const TOO_SLOW: u64 = (MAX_HOLD + 3) * 1000;
 /// Leaves a scenario time to meddle while writes are held.
 const SLOW: u64 = 1_500;
 
-fn arguments(method: &str) -> String {
+fn arguments(method: &str, max_hold: u64) -> String {
     format!(
-        "  postgresql = {{}}\n  quiesce    = {{ method = \"{method}\", max_hold_seconds = {MAX_HOLD} }}"
+        "  postgresql = {{}}\n  quiesce    = {{ method = \"{method}\", max_hold_seconds = {max_hold} }}"
     )
 }
 
@@ -50,7 +53,7 @@ async fn meddled(scene: &Scene<'_>, method: &str, meddle: &[&str]) -> Result<Out
         "ec2:CreateImage",
         Effect::DelayBefore { ms: SLOW },
     ));
-    scene.configure(&arguments(method))?;
+    scene.configure(&arguments(method, AMPLE))?;
     let run = scene.terraform.start_apply(&[])?;
     scene.until(Moment::Held).await?;
     scene.in_guest(meddle).await?;
@@ -58,9 +61,9 @@ async fn meddled(scene: &Scene<'_>, method: &str, meddle: &[&str]) -> Result<Out
 }
 
 /// Applies with a fault in force.
-async fn faulted(scene: &Scene<'_>, fault: Fault) -> Result<Outcome, Error> {
+async fn faulted(scene: &Scene<'_>, fault: Fault, max_hold: u64) -> Result<Outcome, Error> {
     scene.fault(fault);
-    scene.configure(&arguments("freeze"))?;
+    scene.configure(&arguments("freeze", max_hold))?;
     scene.terraform.apply(&[]).await
 }
 
@@ -74,7 +77,7 @@ async fn a_hand_thaw_of_one_mount(scene: &Scene<'_>) -> Result<(), Error> {
 async fn a_hand_thaw_and_a_freeze_again(scene: &Scene<'_>) -> Result<(), Error> {
     let again = format!("fsfreeze -u {DATA_MOUNT}; sleep 0.5; fsfreeze -f {DATA_MOUNT}");
     let outcome = meddled(scene, "freeze", &["sh", "-c", &again]).await?;
-    outcome.failed_saying("wrote")?;
+    outcome.failed_saying("written during the hold")?;
     scene.nothing_left().await
 }
 
@@ -95,7 +98,9 @@ async fn a_hand_start_under_stop(scene: &Scene<'_>) -> Result<(), Error> {
 
 async fn the_switch_fires_during_a_slow_create_image(scene: &Scene<'_>) -> Result<(), Error> {
     let slow = Fault::on("ec2:CreateImage", Effect::DelayBefore { ms: TOO_SLOW });
-    faulted(scene, slow).await?.failed_saying("hold")?;
+    faulted(scene, slow, MAX_HOLD)
+        .await?
+        .failed_saying("hold")?;
     scene.holds_end_within(MAX_HOLD).await?;
     scene.nothing_left().await
 }
@@ -105,7 +110,7 @@ async fn a_snapshot_that_starts_after_the_budget(scene: &Scene<'_>) -> Result<()
         device: Some(WAL_DEVICE.into()),
         ms: TOO_SLOW,
     };
-    let outcome = faulted(scene, Fault::on("ec2:CreateImage", late)).await?;
+    let outcome = faulted(scene, Fault::on("ec2:CreateImage", late), MAX_HOLD).await?;
     outcome.failed_saying("snapshot")?;
     scene.holds_end_within(MAX_HOLD).await?;
     scene.nothing_left().await
@@ -115,14 +120,14 @@ async fn a_volume_missing_from_the_image(scene: &Scene<'_>) -> Result<(), Error>
     let omit = Effect::OmitVolume {
         device: WAL_DEVICE.into(),
     };
-    let outcome = faulted(scene, Fault::on("ec2:CreateImage", omit)).await?;
+    let outcome = faulted(scene, Fault::on("ec2:CreateImage", omit), MAX_HOLD).await?;
     outcome.failed_saying("vol-")?;
     scene.nothing_left().await
 }
 
 async fn a_reboot_during_the_hold(scene: &Scene<'_>) -> Result<(), Error> {
     let reboot = Fault::on("ec2:CreateImage", Effect::Reboot { ms: 0 }).once();
-    faulted(scene, reboot).await?.failed_saying("boot")?;
+    faulted(scene, reboot, AMPLE).await?.failed_saying("boot")?;
     scene.stage.load_again().await?;
     scene.nothing_left().await
 }
@@ -149,7 +154,9 @@ fn script_comment(script: &str) -> String {
 async fn without_a_report(scene: &Scene<'_>, script: &str) -> Result<(), Error> {
     let empty =
         Fault::on("ssm:SendCommand", Effect::EmptySuccess).containing(&script_comment(script));
-    faulted(scene, empty).await?.failed_saying("report")?;
+    faulted(scene, empty, MAX_HOLD)
+        .await?
+        .failed_saying("printed nothing")?;
     scene.nothing_left().await
 }
 
@@ -167,7 +174,7 @@ async fn delivered_twice(scene: &Scene<'_>, script: &str) -> Result<(), Error> {
     for after_ms in [200, 4_000] {
         let twice = Effect::DeliverTwice { ms: after_ms };
         let fault = Fault::on("ssm:SendCommand", twice).containing(&script_comment(script));
-        faulted(scene, fault).await?.succeeded()?;
+        faulted(scene, fault, AMPLE).await?.succeeded()?;
         scene.image_is_clean().await?;
         scene.terraform.destroy().await?.succeeded()?;
         scene.held_once().await?;
