@@ -16,7 +16,7 @@ switch() {
     myself
     recall "$OWN"
     write_whole "$OWN/switch.$role" "$MYSELF"
-    await 5000 5 test -e "$OWN/switch.$twin"
+    await 5000 5 twin_or_orphan "$twin"
     until is_over "$OWN"; do
         # The hold is complete once it has answered: what is then recalled needs no second look.
         if [ -z "$complete" ]; then
@@ -26,6 +26,11 @@ switch() {
         time_to_fire "$twin" "$patience" && ! is_over "$OWN" && fire "$reason"
         tick "$patience"
     done
+}
+
+# Has the twin been armed, or died who would arm it?
+twin_or_orphan() {
+    [ -e "$OWN/switch.$1" ] || ! alive_in "$OWN/owner"
 }
 
 # Is it time? Why -> reason.
