@@ -9,19 +9,23 @@ use quiesce::{
 use tfplug::Diagnostic;
 
 /// The provider block, or what stands behind it, leads to no client.
-pub(crate) fn config(error: &ConfigError) -> Diagnostic {
+pub(crate) fn config(error: ConfigError) -> Diagnostic {
+    let detail = sentence(&error.to_string());
     let summary = match error {
         ConfigError::NoRegion => "No AWS region",
         ConfigError::HalfAKey { .. } => "Half a key pair",
         ConfigError::WrongAccount { .. } => "This AWS account may not be touched",
         ConfigError::Call(error) => return call(error),
     };
-    Diagnostic::error(summary, sentence(&error.to_string()))
+    Diagnostic::error(summary, detail)
 }
 
 /// A call to AWS did not succeed.
-pub(crate) fn call(error: &CallError) -> Diagnostic {
-    Diagnostic::error(format!("{} failed", error.action), sentence(&error.message))
+pub(crate) fn call(error: CallError) -> Diagnostic {
+    let CallError {
+        action, message, ..
+    } = error;
+    Diagnostic::error(format!("{action} failed"), sentence(&message))
 }
 
 /// A run made no image: what happened, how database and image were left, what to do.
@@ -135,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_configuration_error_is_told_once() {
-        let told = config(&ConfigError::WrongAccount {
+        let told = config(ConfigError::WrongAccount {
             account: "123456789012".to_owned(),
             why: "listed in `forbidden_account_ids`",
         });

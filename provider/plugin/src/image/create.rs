@@ -13,7 +13,7 @@ use quiesce::{
     method::{Choice, Method},
     plan::{Attempts, ImagePlan, MaxHold},
 };
-use tfplug::{Context, Diagnostic, Failure, Result, Value};
+use tfplug::{CancellationToken, Context, Diagnostic, Failure, Result, Value};
 use tracing::info;
 
 use super::{
@@ -39,17 +39,9 @@ pub(super) async fn create(
     let client = cx.client()?;
     let run = run(&client, &planned)?;
     let instance_id = needed(&planned.source_instance_id, "source_instance_id")?.clone();
-    let ec2 = client
-        .clients
-        .ec2()
-        .await
-        .map_err(|error| diagnose::config(&error))?;
-    let ssm = client
-        .clients
-        .ssm()
-        .await
-        .map_err(|error| diagnose::config(&error))?;
-    wait_for_name(&client.clients, &run.image.name).await?;
+    let ec2 = client.clients.ec2().await.map_err(diagnose::config)?;
+    let ssm = client.clients.ssm().await.map_err(diagnose::config)?;
+    wait_for_name(&client.clients, &run.image.name, cx.stop()).await?;
 
     info!(
         instance = instance_id,
@@ -119,16 +111,11 @@ fn within(planned: &ImageModel) -> Result<Duration> {
 }
 
 /// A name that is taken would else be noticed while writes are held. What a dead run left under it, the run removes.
-async fn wait_for_name(clients: &Clients, name: &str) -> Result<()> {
-    let ec2 = clients
-        .ec2()
-        .await
-        .map_err(|error| diagnose::config(&error))?;
+async fn wait_for_name(clients: &Clients, name: &str, stop: &CancellationToken) -> Result<()> {
+    let ec2 = clients.ec2().await.map_err(diagnose::config)?;
     let until = tokio::time::Instant::now() + NAME_RELEASE;
     loop {
-        let holder = images::named(ec2, name)
-            .await
-            .map_err(|error| diagnose::call(&error))?;
+        let holder = images::named(ec2, name).await.map_err(diagnose::call)?;
         let Some(holder) = holder.filter(|image| image.is_proven() || !preflight::is_ours(image))
         else {
             return Ok(());
@@ -136,7 +123,10 @@ async fn wait_for_name(clients: &Clients, name: &str) -> Result<()> {
         if !preflight::is_ours(&holder) || tokio::time::Instant::now() >= until {
             return Err(preflight::taken(&holder).into());
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = stop.cancelled() => return Err(Diagnostic::error("Stopped: no image was made", "Nothing was begun.").into()),
+        }
     }
 }
 
@@ -361,7 +351,7 @@ mod tests {
             .on("DescribeImages", proven)
             .on("DescribeImages", fixtures::NO_IMAGES);
         let client = aws.client(TagPolicy::default());
-        wait_for_name(&client.clients, "orders")
+        wait_for_name(&client.clients, "orders", &CancellationToken::new())
             .await
             .expect("free in the end");
         assert_eq!(aws.calls("DescribeImages").len(), 2);
@@ -375,7 +365,7 @@ mod tests {
         ];
         let aws = Aws::default().on("DescribeImages", fixtures::image("pending", &pending));
         let client = aws.client(TagPolicy::default());
-        wait_for_name(&client.clients, "orders")
+        wait_for_name(&client.clients, "orders", &CancellationToken::new())
             .await
             .expect("swept by the run");
     }

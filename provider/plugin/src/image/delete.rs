@@ -46,10 +46,7 @@ async fn remove(
     state: &ImageModel,
     left_session: Option<&str>,
 ) -> Result<Vec<Leftover>> {
-    let ec2 = clients
-        .ec2()
-        .await
-        .map_err(|error| diagnose::config(&error))?;
+    let ec2 = clients.ec2().await.map_err(diagnose::config)?;
     let session = state
         .session()
         .or(left_session)
@@ -59,10 +56,10 @@ async fn remove(
             let mut snapshots = state.snapshot_ids();
             if let Some(session) = session {
                 let tagged = images::session_snapshots(ec2, &session).await;
-                snapshots.extend(state.own(tagged.map_err(|error| diagnose::call(&error))?));
+                snapshots.extend(state.own(tagged.map_err(diagnose::call)?));
             }
             let left = images::destroy(ec2, id, &snapshots).await;
-            left.map_err(|error| diagnose::call(&error).into())
+            left.map_err(|error| diagnose::call(error).into())
         }
         // Of a create that failed, only the session is known for certain.
         (None, Some(session)) => {

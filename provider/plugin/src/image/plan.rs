@@ -19,10 +19,9 @@ pub(super) async fn plan(cx: &Context<Client>, plan: &mut Plan<ImageModel>) -> R
             Ok(())
         }
         // A replacement is planned a second time as a create: its checks run then.
-        (None, Some(client)) => {
-            let looking = preflight::problems(&client.clients, &plan.planned);
-            Box::pin(looking).await.or_ok(())
-        }
+        (None, Some(client)) => preflight::problems(&client.clients, &plan.planned)
+            .await
+            .or_ok(()),
         (None, None) => Ok(()),
     }
 }

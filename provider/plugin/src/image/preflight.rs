@@ -20,13 +20,13 @@ pub(super) async fn problems(clients: &Clients, planned: &ImageModel) -> Diagnos
     let (server, name) = tokio::join!(
         async {
             match planned.source_instance_id.known() {
-                Some(id) => server_problems(clients, id).await,
+                Some(id) => Box::pin(server_problems(clients, id)).await,
                 None => Ok(Vec::new()),
             }
         },
         async {
             match planned.name.known() {
-                Some(name) => name_problem(clients, name).await,
+                Some(name) => Box::pin(name_problem(clients, name)).await,
                 None => Ok(None),
             }
         },
@@ -44,17 +44,11 @@ pub(super) async fn problems(clients: &Clients, planned: &ImageModel) -> Diagnos
 }
 
 async fn server_problems(clients: &Clients, id: &str) -> Result<Vec<Diagnostic>, Diagnostic> {
-    let ec2 = clients
-        .ec2()
-        .await
-        .map_err(|error| diagnose::config(&error))?;
-    let ssm = clients
-        .ssm()
-        .await
-        .map_err(|error| diagnose::config(&error))?;
+    let ec2 = clients.ec2().await.map_err(diagnose::config)?;
+    let ssm = clients.ssm().await.map_err(diagnose::config)?;
     let (instance, agent) = tokio::join!(instances::describe(ec2, id), agent::status(ssm, id));
     let problems = match instance {
-        Err(error) => vec![no_instance(&error)],
+        Err(error) => vec![no_instance(error)],
         // Of an instance that does not run, the agent is silent as well.
         Ok(facts) if facts.instance.state != "running" => vec![not_running(&facts)],
         Ok(facts) => unfit(&facts).into_iter().chain(silent(id, agent)).collect(),
@@ -66,13 +60,8 @@ async fn server_problems(clients: &Clients, id: &str) -> Result<Vec<Diagnostic>,
 }
 
 async fn name_problem(clients: &Clients, name: &str) -> Result<Option<Diagnostic>, Diagnostic> {
-    let ec2 = clients
-        .ec2()
-        .await
-        .map_err(|error| diagnose::config(&error))?;
-    let holder = images::named(ec2, name)
-        .await
-        .map_err(|error| diagnose::call(&error))?;
+    let ec2 = clients.ec2().await.map_err(diagnose::config)?;
+    let holder = images::named(ec2, name).await.map_err(diagnose::call)?;
     // One of ours may be what this plan replaces, or what a dead run left: that is seen when it is applied.
     Ok(holder
         .filter(|image| !is_ours(image))
@@ -93,13 +82,12 @@ pub(super) fn taken(image: &Image) -> Diagnostic {
     Diagnostic::error("The image's name is taken", detail).at("name")
 }
 
-fn no_instance(error: &CallError) -> Diagnostic {
+fn no_instance(error: CallError) -> Diagnostic {
     if error.code.starts_with("InvalidInstanceID") {
-        let detail = format!(
-            "{} Check the id, and that the provider's region and account are the instance's.",
-            diagnose::sentence(error.message.split(". ").next().unwrap_or_default())
+        return Diagnostic::error(
+            "The instance does not exist",
+            diagnose::sentence(&error.message),
         );
-        return Diagnostic::error("The instance does not exist", detail);
     }
     diagnose::call(error)
 }
@@ -138,7 +126,7 @@ fn silent(id: &str, agent: Result<Agent, CallError>) -> Option<Diagnostic> {
     let detail = match agent {
         Ok(agent) => agent.problem(id)?,
         Err(error) if error.code == "InvalidInstanceId" => error.message,
-        Err(error) => return Some(diagnose::call(&error)),
+        Err(error) => return Some(diagnose::call(error)),
     };
     Some(Diagnostic::error(
         "The instance's SSM agent is not online",
@@ -204,8 +192,8 @@ mod tests {
         assert_eq!(path, "source_instance_id");
         assert_eq!(
             text,
-            "The instance does not exist: The instance ID 'i-0' does not exist. Check the id, and that the provider's \
-             region and account are the instance's."
+            "The instance does not exist: The instance ID 'i-0' does not exist. Check `source_instance_id`, and that region \
+             and account are the instance's."
         );
     }
 

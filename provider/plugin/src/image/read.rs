@@ -13,18 +13,14 @@ pub(super) async fn read(client: &Client, mut state: ImageModel) -> Result<Optio
     let Value::Known(id) = state.id.clone() else {
         return Ok(Some(state));
     };
-    let ec2 = client
-        .clients
-        .ec2()
-        .await
-        .map_err(|error| diagnose::config(&error))?;
+    let ec2 = client.clients.ec2().await.map_err(diagnose::config)?;
     let recorded = state.snapshot_ids();
     let (image, existing) = tokio::join!(
         images::find(ec2, &id),
         images::existing_snapshots(ec2, &recorded)
     );
-    let image = image.map_err(|error| diagnose::call(&error))?;
-    let existing = existing.map_err(|error| diagnose::call(&error))?;
+    let image = image.map_err(diagnose::call)?;
+    let existing = existing.map_err(diagnose::call)?;
 
     let Some(image) = image.filter(|image| image.state != condition::DEREGISTERED) else {
         info!(
@@ -46,11 +42,7 @@ async fn take_image(
     state: &mut ImageModel,
     image: &Image,
 ) -> Result<(), Diagnostics> {
-    let region = client
-        .clients
-        .region()
-        .await
-        .map_err(|error| diagnose::config(&error))?;
+    let region = client.clients.region().await.map_err(diagnose::config)?;
     state.take_facts(image, &region);
     let managed = client.tags.managed(&image.tags);
     let (own, all) = (tags::known(&state.tags), tags::known(&state.tags_all));

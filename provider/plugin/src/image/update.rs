@@ -24,15 +24,11 @@ pub(super) async fn update(
     if change != Change::default() {
         let mut resources = prior.snapshot_ids();
         resources.push(id.clone());
-        let ec2 = client
-            .clients
-            .ec2()
-            .await
-            .map_err(|error| diagnose::config(&error))?;
+        let ec2 = client.clients.ec2().await.map_err(diagnose::config)?;
         let set = images::set_tags(ec2, &resources, &change.set).await;
-        set.map_err(|error| diagnose::call(&error))?;
+        set.map_err(diagnose::call)?;
         let removed = images::remove_tags(ec2, &resources, &change.removed).await;
-        removed.map_err(|error| diagnose::call(&error))?;
+        removed.map_err(diagnose::call)?;
         info!(
             image = id,
             set = change.set.len(),
