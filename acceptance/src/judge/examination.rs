@@ -26,15 +26,17 @@ const AMCHECK: &str = "/usr/lib/postgresql/15/bin/pg_amcheck";
 const START_WITHIN: Duration = Duration::from_mins(3);
 const CHECK_WITHIN: Duration = Duration::from_mins(2);
 
-/// Ends with 0 when the server accepts connections, with 1 when its unit gave up, with 2 when neither came to be.
-const READY: &str = r#"
+/// Ends with 0 when the server's service is up, with 1 when it gave up, with 2 when neither came to be. It comes by
+/// standard input: Debian takes a stale postmaster.pid for a running server's where the process of that number has the
+/// server's user in its command line, and an image of a live server has such a file.
+const READY: &[u8] = b"
 tries=600
-until runuser -u postgres -- psql -XqAt -d "$1" -c 'SELECT 1' >/dev/null 2>&1; do
-  systemctl is-failed --quiet "$2" && exit 1
+until systemctl is-active --quiet \"$1\"; do
+  systemctl is-failed --quiet \"$1\" && exit 1
   tries=$((tries - 1))
-  [ "$tries" -gt 0 ] || exit 2
+  [ \"$tries\" -gt 0 ] || exit 2
   sleep 0.1
-done"#;
+done";
 
 /// Waits for the database to start by itself and checks all of it, against what clients were told of a capture
 /// that lay inside `cut`. `launched` is when the instance was asked for.
@@ -44,10 +46,12 @@ pub async fn examine(
     ledger: &Ledger,
     cut: Span,
 ) -> Result<Judgement, Error> {
-    let ready = ["sh", "-c", READY, "ready", DATABASE, UNIT];
-    let ready = machine.exec(&ready, b"", START_WITHIN).await?;
-    if !ready.success() {
-        return Ok(Judgement::DoesNotStart(reason(machine).await?));
+    let ready = ["sh", "-s", "--", UNIT];
+    let ready = machine.exec(&ready, READY, START_WITHIN).await?;
+    match ready.status.code() {
+        Some(0) => {}
+        Some(1 | 2) => return Ok(Judgement::DoesNotStart(reason(machine).await?)),
+        _ => return Err(Error::Unexpected(complaint(&ready))),
     }
     let ready_after = clock::now().saturating_sub(launched);
     Ok(Judgement::Started(Examination {
@@ -63,18 +67,11 @@ pub async fn examine(
 /// Why the server gave up, in its own words or in those of its service.
 async fn reason(machine: &Machine) -> Result<String, Error> {
     let log = machine.exec(&["cat", LOG], b"", CHECK_WITHIN).await?;
-    let service = [
-        "journalctl",
-        "--boot",
-        "--no-pager",
-        "-o",
-        "cat",
-        "-u",
-        UNIT,
-    ];
-    let service = machine.exec(&service, b"", CHECK_WITHIN).await?;
+    let status = ["systemctl", "status", "--no-pager", "--full", "--lines=50"];
+    let status = [&status[..], &[UNIT]].concat();
+    let service = machine.exec(&status, b"", CHECK_WITHIN).await?;
     let reason = why_it_stopped(&log.stdout).or_else(|| why_it_failed(&service.stdout));
-    Ok(reason.unwrap_or_else(|| "neither its log nor its service says why".into()))
+    Ok(reason.unwrap_or_else(|| format!("its service says: {}", service.stdout)))
 }
 
 /// The result of a check, or why it could not be made: a corrupt database refuses queries too.

@@ -15,7 +15,7 @@ pub(super) fn why_it_stopped(log: &str) -> Option<String> {
 /// What the service that should have started it complained about.
 pub(super) fn why_it_failed(service: &str) -> Option<String> {
     let mut lines = service.lines().map(str::trim);
-    let complaint = lines.find(|line| line.starts_with("Error") || line.contains("error:"));
+    let complaint = lines.find_map(|line| line.find("Error: ").map(|start| &line[start..]));
     complaint.map(str::to_owned)
 }
 
@@ -113,8 +113,8 @@ mod tests {
     #[test]
     fn a_server_that_never_came_to_log_is_explained_by_its_service() {
         let service = "\
-Starting postgresql@15-main.service - PostgreSQL Cluster 15-main...
-Error: /var/lib/postgresql/15/main is not accessible or does not exist
+Nov 22 16:00:01 host systemd[1]: Starting postgresql@15-main.service - PostgreSQL Cluster 15-main...
+Nov 22 16:00:02 host postgresql@15-main[99]: Error: /var/lib/postgresql/15/main is not accessible or does not exist
 postgresql@15-main.service: Failed with result 'protocol'.";
         assert_eq!(
             why_it_failed(service).as_deref(),

@@ -100,7 +100,10 @@ async fn no_server(scene: &Scene<'_>) -> Result<(), Error> {
 /// The stopped server is no hold of ours.
 async fn refused_while_down(scene: &Scene<'_>) -> Result<(), Error> {
     scene.configure(ARGUMENTS)?;
-    says(scene.terraform.apply(&[]).await?, &["no PostgreSQL server"])
+    says(
+        scene.terraform.apply(&[]).await?,
+        &["No PostgreSQL server runs on this guest"],
+    )
 }
 
 /// Refused with both named; choosing one helps.
