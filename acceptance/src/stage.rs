@@ -31,10 +31,14 @@ const BOOT_WITHIN: Duration = Duration::from_mins(2);
 /// Both cores busy, and room for whatever is measured.
 const CLIENTS: u32 = 4;
 
-/// The server that every stage has. A large busy one checkpoints all the time, since its WAL fills `max_wal_size` over
-/// and over; this small one would do so every five minutes.
+/// The server that every stage has, with a large one's habits: its WAL fills `max_wal_size` over and over, so that it
+/// checkpoints all the time, and its database is many times its buffers, so that pages go to disk all the time.
 fn server() -> ServerSpec {
-    let settings = [("max_wal_size", "64MB"), ("checkpoint_timeout", "30s")];
+    let settings = [
+        ("checkpoint_timeout", "30s"),
+        ("max_wal_size", "64MB"),
+        ("shared_buffers", "16MB"),
+    ];
     ServerSpec {
         settings: settings
             .map(|(name, value)| (name.into(), value.into()))

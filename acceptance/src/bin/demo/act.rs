@@ -162,7 +162,7 @@ async fn apply(stage: &Stage, terraform: &Terraform) -> Result<Value, Error> {
 }
 
 fn draw(stage: &Stage, story: &Story<'_>, hold: &Hold, cut: Span, to: &Path) -> Result<(), Error> {
-    let title = format!("Writes held by {:?}, as the lab saw it", hold.method);
+    let title = format!("Writes held by {}, as the lab saw it", hold.method);
     let drawn = story.timeline(title, cut, &stage.load.ledger());
     say(&timeline::text(&drawn));
     let written = fs::create_dir_all(to.parent().unwrap_or(to))

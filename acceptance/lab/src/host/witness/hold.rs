@@ -1,6 +1,9 @@
 //! From what happened to how long writes were held.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +20,16 @@ pub enum HoldMethod {
     Pause,
     /// No server ran.
     Stop,
+}
+
+impl fmt::Display for HoldMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Freeze => "freeze",
+            Self::Pause => "pause",
+            Self::Stop => "stop",
+        })
+    }
 }
 
 /// One hold of one instance, from the first thing taken to the last one let go.
