@@ -188,25 +188,21 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Exactly one hold since this scenario began.
-    pub async fn held_once(&self) -> Result<(), Error> {
+    /// No hold since this scenario began.
+    pub async fn never_held(&self) -> Result<(), Error> {
+        self.held_times(0).await
+    }
+
+    /// So many holds since this scenario began.
+    pub async fn held_times(&self, times: usize) -> Result<(), Error> {
         let holds = self.holds().await?;
-        if holds.len() == 1 {
+        if holds.len() == times {
             return Ok(());
         }
         Err(Error::Unexpected(format!(
-            "held {} times: {holds:?}",
+            "held {} times, not {times}: {holds:?}",
             holds.len()
         )))
-    }
-
-    /// No hold since this scenario began.
-    pub async fn never_held(&self) -> Result<(), Error> {
-        let holds = self.holds().await?;
-        if holds.is_empty() {
-            return Ok(());
-        }
-        Err(Error::Unexpected(format!("writes were held: {holds:?}")))
     }
 
     /// Boots the image of terraform's state and finds it clean, against the last hold.

@@ -171,13 +171,13 @@ async fn the_release_delivered_twice(scene: &Scene<'_>) -> Result<(), Error> {
 }
 
 async fn delivered_twice(scene: &Scene<'_>, script: &str) -> Result<(), Error> {
-    for after_ms in [200, 4_000] {
+    for (holds, after_ms) in (1..).zip([200, 4_000]) {
         let twice = Effect::DeliverTwice { ms: after_ms };
         let fault = Fault::on("ssm:SendCommand", twice).containing(&script_comment(script));
         faulted(scene, fault, AMPLE).await?.succeeded()?;
         scene.image_is_clean().await?;
         scene.terraform.destroy().await?.succeeded()?;
-        scene.held_once().await?;
+        scene.held_times(holds).await?;
         scene.nothing_left().await?;
     }
     Ok(())
