@@ -155,7 +155,7 @@ async fn a_hold_in_progress(scene: &Scene<'_>) -> Result<(), Error> {
     second.configure(other.text())?;
     says(second.apply(&[]).await?, &["hold"])?;
     scene.finish(first).await?.succeeded()?;
-    scene.held_once().await?;
+    scene.held_times(1).await?;
     scene.image_is_clean().await
 }
 
