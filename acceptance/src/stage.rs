@@ -31,19 +31,19 @@ const BOOT_WITHIN: Duration = Duration::from_mins(2);
 /// Both cores busy, and room for whatever is measured.
 const CLIENTS: u32 = 4;
 
-/// The server that every stage has, with a large one's habits: its WAL fills `max_wal_size` over and over, so that it
-/// checkpoints all the time, and its database is many times its buffers, so that pages go to disk all the time.
+/// The server that every stage has: a large one in small. Its WAL fills `max_wal_size` every few seconds, so that it
+/// checkpoints all the time, and its database is several times its buffers, so that pages go to disk all the time.
 fn server() -> ServerSpec {
     let settings = [
         ("checkpoint_timeout", "30s"),
-        ("max_wal_size", "64MB"),
+        ("max_wal_size", "20MB"),
         ("shared_buffers", "16MB"),
     ];
     ServerSpec {
+        pgbench_scale: 4,
         settings: settings
             .map(|(name, value)| (name.into(), value.into()))
             .into(),
-        ..ServerSpec::default()
     }
 }
 

@@ -42,7 +42,8 @@ done
 for dir in "${data%/*}" ${wal:+"${wal%/*}"} ${index:+"$index"}; do
 	install -d -o postgres -g postgres "$dir"
 done
-pg_createcluster 15 main --datadir "$data" -- --data-checksums ${wal:+"--waldir=$wal"}
+# Segments of 1 MiB: max_wal_size cannot be less than two, and a small server's is small.
+pg_createcluster 15 main --datadir "$data" -- --data-checksums --wal-segsize=1 ${wal:+"--waldir=$wal"}
 echo "$settings" >/etc/postgresql/15/main/conf.d/lab.conf
 systemctl daemon-reload
 systemctl start postgresql@15-main.service

@@ -17,9 +17,9 @@ Each round takes one image of a PostgreSQL server under full pgbench load in the
 recover by itself. *Clean* means: it starts, `pg_amcheck --heapallindexed --parent-check` finds nothing in any table
 or index, pgbench's four sums agree, every commit that was acknowledged before writes were held is there, and none that
 was sent after they were let go. *plain* is `CreateImage` with `NoReboot`, as `aws_ami_from_instance` with
-`snapshot_without_reboot` does it. The snapshots of one image start up to 1.5 s apart. The server has
-the habits of a large busy one: it checkpoints all the time, and its database is many times its buffers (`max_wal_size
-= 64MB`, `shared_buffers = 16MB`).
+`snapshot_without_reboot` does it. The snapshots of one image start up to 1.5 s apart. The server is a
+large busy one in small: it checkpoints every few seconds, and its database is several times its buffers (pgbench scale
+4, `max_wal_size = 20MB`, `shared_buffers = 16MB`).
 
 *Hold* is how long writes were held: as the lab's witness saw it in the kernel, and as `evidence.hold_ms` claims it.
 *Stall* is the longest that a writing client waited for one commit meanwhile. The image of the round before boots
