@@ -14,6 +14,7 @@ mod preflight;
 mod proof;
 mod read;
 mod update;
+mod young;
 
 use tfplug::{
     AttributePath, Context, Create, Diagnostic, Diagnostics, Failure, Plan, Resource, Result,

@@ -20,11 +20,11 @@ use tokio::time::sleep;
 use super::verdict;
 
 /// When the snapshots of one image are taken, in the order of its devices - root, data, WAL: the WAL first, the data
-/// 1.2 s later.
-const STAGGER_MS: [u64; 3] = [600, 1_200, 0];
+/// 1.5 s later.
+const STAGGER_MS: [u64; 3] = [700, 1_500, 0];
 
 /// A plain image can be lucky. More often than this in a row it is not.
-const PLAIN_TRIES: u32 = 4;
+const PLAIN_TRIES: u32 = 6;
 
 /// Load before the first image, so that there is something to lose.
 const WARM_UP: Duration = Duration::from_secs(5);
@@ -68,7 +68,7 @@ async fn plain(stage: &Stage) -> Result<Judgement, Error> {
         "A plain image: CreateImage without reboot, as aws_ami_from_instance with snapshot_without_reboot makes it.",
     );
     say(
-        "EC2 does not promise that the volumes are captured at one instant; here they are 1.2 s apart.",
+        "EC2 does not promise that the volumes are captured at one instant; here they are 1.5 s apart.",
     );
     let mut number = 1;
     loop {

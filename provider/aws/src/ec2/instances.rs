@@ -5,7 +5,9 @@ use aws_sdk_ec2::{
     types::{AttachmentStatus, DeviceType, Instance as SdkInstance, InstanceBlockDeviceMapping},
 };
 use quiesce::ports::{AttachedVolume, Instance, VolumeId};
+use time::OffsetDateTime;
 
+use super::instant;
 use crate::CallError;
 
 const ACTION: &str = "ec2:DescribeInstances";
@@ -25,6 +27,8 @@ pub struct Facts {
     pub platform_details: String,
     /// Without one, SSM reaches the instance only by default host management.
     pub instance_profile_arn: Option<String>,
+    /// The last time it was started.
+    pub launched: Option<OffsetDateTime>,
 }
 
 /// The instance, or an error whose code is `InvalidInstanceID.NotFound`. A terminated one is described for an hour or so.
@@ -64,6 +68,7 @@ fn facts(instance: SdkInstance) -> Facts {
         instance_profile_arn: instance
             .iam_instance_profile
             .and_then(|profile| profile.arn),
+        launched: instance.launch_time.as_ref().and_then(instant),
         instance: Instance {
             id: instance.instance_id.unwrap_or_default(),
             state: state.map_or_else(String::new, |it| it.as_str().to_owned()),

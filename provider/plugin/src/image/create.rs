@@ -14,12 +14,13 @@ use quiesce::{
     plan::{Attempts, ImagePlan, MaxHold},
 };
 use tfplug::{CancellationToken, Context, Diagnostic, Failure, Result, Value};
+use tokio::time::{Instant, sleep};
 use tracing::info;
 
 use super::{
     condition,
     model::{ImageModel, Quiesce},
-    needed, preflight,
+    needed, preflight, young,
 };
 use crate::{client::Client, diagnose, duration, tags};
 
@@ -36,12 +37,15 @@ pub(super) async fn create(
     cx: &Context<Client>,
     mut planned: ImageModel,
 ) -> Result<ImageModel, Failure<ImageModel>> {
+    let began = Instant::now();
     let client = cx.client()?;
-    let run = run(&client, &planned)?;
+    let mut run = run(&client, &planned)?;
     let instance_id = needed(&planned.source_instance_id, "source_instance_id")?.clone();
     let ec2 = client.clients.ec2().await.map_err(diagnose::config)?;
     let ssm = client.clients.ssm().await.map_err(diagnose::config)?;
     wait_for_name(&client.clients, &run.image.name, cx.stop()).await?;
+    young::grow_up(&client.clients, &instance_id, run.within, cx.stop()).await?;
+    run.within = run.within.saturating_sub(began.elapsed());
 
     info!(
         instance = instance_id,
@@ -113,18 +117,18 @@ fn within(planned: &ImageModel) -> Result<Duration> {
 /// A name that is taken would else be noticed while writes are held. What a dead run left under it, the run removes.
 async fn wait_for_name(clients: &Clients, name: &str, stop: &CancellationToken) -> Result<()> {
     let ec2 = clients.ec2().await.map_err(diagnose::config)?;
-    let until = tokio::time::Instant::now() + NAME_RELEASE;
+    let until = Instant::now() + NAME_RELEASE;
     loop {
         let holder = images::named(ec2, name).await.map_err(diagnose::call)?;
         let Some(holder) = holder.filter(|image| image.is_proven() || !preflight::is_ours(image))
         else {
             return Ok(());
         };
-        if !preflight::is_ours(&holder) || tokio::time::Instant::now() >= until {
+        if !preflight::is_ours(&holder) || Instant::now() >= until {
             return Err(preflight::taken(&holder).into());
         }
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = sleep(Duration::from_secs(1)) => {}
             () = stop.cancelled() => return Err(Diagnostic::error("Stopped: no image was made", "Nothing was begun.").into()),
         }
     }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use consistent_aws::ec2::tags;
 use tfplug::{Cty, Model, Value};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::model::{Evidence, ImageModel, Snapshot};
 
@@ -58,16 +59,32 @@ fn evidence() -> Evidence {
     }
 }
 
-/// The answer to `DescribeInstances`.
+/// The answer to `DescribeInstances`: launched long ago.
 pub(super) fn instance(state: &str, root_device_type: &str, platform: &str) -> String {
+    let launched = OffsetDateTime::UNIX_EPOCH;
+    instance_launched(launched, state, root_device_type, platform)
+}
+
+/// A running instance that was launched just now.
+pub(super) fn young_instance() -> String {
+    instance_launched(OffsetDateTime::now_utc(), "running", "ebs", "")
+}
+
+fn instance_launched(
+    at: OffsetDateTime,
+    state: &str,
+    root_device_type: &str,
+    platform: &str,
+) -> String {
     let platform = if platform.is_empty() {
         String::new()
     } else {
         format!("<platform>{platform}</platform>")
     };
+    let at = at.format(&Rfc3339).expect("a year of four digits");
     format!(
         "<reservationSet><item><instancesSet><item><instanceId>{INSTANCE}</instanceId>\
-         <instanceState><code>16</code><name>{state}</name></instanceState>\
+         <instanceState><code>16</code><name>{state}</name></instanceState><launchTime>{at}</launchTime>\
          <rootDeviceType>{root_device_type}</rootDeviceType>{platform}</item></instancesSet></item></reservationSet>"
     )
 }

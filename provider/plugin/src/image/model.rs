@@ -25,7 +25,8 @@ pub(crate) struct ImageModel {
     /// The image's description: at most 255 ASCII characters.
     #[tf(optional, force_replace, validate = names::description)]
     pub(super) description: Value<String>,
-    /// The EC2 instance on which the database runs. It has to be running, with an online SSM agent.
+    /// The EC2 instance on which the database runs. It has to be running, with an online SSM agent; one that was started in the
+    /// last ten minutes is waited for.
     #[tf(required, force_replace, validate = names::instance)]
     pub(super) source_instance_id: Value<String>,
     #[tf(flatten)]

@@ -12,7 +12,7 @@ use consistent_aws::{
 };
 use tfplug::{Diagnostic, Diagnostics};
 
-use super::model::ImageModel;
+use super::{model::ImageModel, young};
 use crate::diagnose;
 
 /// Everything that stands in the way of creating `planned`, as far as it is known yet.
@@ -49,6 +49,8 @@ async fn server_problems(clients: &Clients, id: &str) -> Result<Vec<Diagnostic>,
     let (instance, agent) = tokio::join!(instances::describe(ec2, id), agent::status(ssm, id));
     let problems = match instance {
         Err(error) => vec![no_instance(error)],
+        // The apply waits for it.
+        Ok(facts) if young::is_young(&facts) => unfit(&facts),
         // Of an instance that does not run, the agent is silent as well.
         Ok(facts) if facts.instance.state != "running" => vec![not_running(&facts)],
         Ok(facts) => unfit(&facts).into_iter().chain(silent(id, agent)).collect(),
@@ -98,7 +100,6 @@ fn not_running(facts: &Facts) -> Diagnostic {
         "stopped" => {
             "Start it. Of a stopped instance an ordinary image (aws_ami_from_instance) is consistent."
         }
-        "pending" => "Wait until it runs.",
         _ => "It has to run: its writes are held while the image is taken.",
     };
     Diagnostic::error(
@@ -239,6 +240,18 @@ mod tests {
         assert!(text.starts_with(
             "The instance is not running: Instance i-0123456789abcdef0 is stopped. Start it."
         ));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_was_just_launched_is_left_to_the_apply() {
+        let unknown = r#"{"InstanceInformationList": []}"#;
+        for instance in [
+            fixtures::young_instance(),
+            fixtures::instance("pending", "ebs", ""),
+        ] {
+            let told = told(aws(&instance, unknown, fixtures::NO_IMAGES)).await;
+            assert_eq!(told, []);
+        }
     }
 
     #[tokio::test]
