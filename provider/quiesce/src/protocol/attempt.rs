@@ -62,10 +62,12 @@ pub(crate) struct Debts {
 /// The hold, as far as the guest told.
 #[derive(Clone, Debug)]
 pub(crate) enum Hold {
-    /// None was sent, or the guest says that there was none.
+    /// The guest was not even armed, or it says that it never held.
     None,
+    /// Nothing is held, but perhaps the guest is armed: locked for everybody else.
+    PerhapsArmed(ReleaseOwed),
     /// Perhaps writes are held: the guest has not said that everything is let go.
-    Owed(ReleaseOwed),
+    PerhapsHeld(ReleaseOwed),
     /// The guest says that everything is let go.
     Released,
 }
@@ -76,10 +78,8 @@ pub(crate) struct ReleaseOwed {
     pub(crate) script: Script,
     /// How long a release may take on the guest; a fresh one is sent after that.
     pub(crate) patience: Duration,
-    /// The guest's switch has let go by then, whatever happens.
+    /// The guest has let go by itself by then, whatever happens.
     pub(crate) lets_go_by: Instant,
-    /// The guest refused to hold. It may have been asked twice, though, and have refused only once.
-    pub(crate) refused: bool,
 }
 
 /// The image, as far as the service told.

@@ -20,6 +20,7 @@ use crate::{
     ports::{CaptureRequest, Guest, ImageId, Imager, ImagerError, VolumeId},
     report::{HeldReport, Report},
     survey::Survey,
+    text::Text,
 };
 
 /// `CreateImage` answers within a second or two; after this long its answer counts as late, and snapshots are looked
@@ -41,6 +42,7 @@ pub(crate) struct Held<G, I> {
 pub(crate) struct Holding {
     pub(crate) survey: Survey,
     pub(crate) method: Method,
+    pub(crate) armed_warnings: Vec<Text>,
     pub(crate) report: Report<HeldReport>,
     /// The guest's answer came.
     pub(crate) answered: Instant,

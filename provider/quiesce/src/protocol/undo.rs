@@ -38,7 +38,10 @@ pub(crate) async fn undo<G: Guest, I: Imager>(
 ) -> (Database, ImageFate) {
     let owing = Arc::clone(attempt);
     let released = tokio::spawn(async move {
-        let owed = matches!(owing.debts().hold, Hold::Owed(_));
+        let owed = matches!(
+            owing.debts().hold,
+            Hold::PerhapsArmed(_) | Hold::PerhapsHeld(_)
+        );
         if owed && let Err(cause) = let_go(&owing).await {
             warn!(%cause, "the guest never confirmed the release");
         }
@@ -55,9 +58,9 @@ pub(crate) async fn undo<G: Guest, I: Imager>(
 
 fn database<G, I>(attempt: &Attempt<G, I>) -> Database {
     match &attempt.debts().hold {
-        Hold::None => Database::NeverHeld,
+        Hold::None | Hold::PerhapsArmed(_) => Database::NeverHeld,
         Hold::Released => Database::Released,
-        Hold::Owed(owed) => Database::LetsGoBy(wall_clock(owed.lets_go_by)),
+        Hold::PerhapsHeld(owed) => Database::LetsGoBy(wall_clock(owed.lets_go_by)),
     }
 }
 

@@ -195,10 +195,10 @@ fn a_hold_that_comes_as_the_guest_stands_down_holds_or_does_not() {
     let scene = Scene::new();
     let cluster = scene.cluster();
     let mut outcomes = Vec::new();
-    for before_ms in [900, 600, 400, 300, 200, 100, 50, 0] {
+    for before_ms in [3_000, 500, 400, 350, 300, 250, 200, 100, 0] {
         let session = scene
             .session(Method::Freeze)
-            .armed_for(Duration::from_secs(1))
+            .armed_for(Duration::from_secs(3))
             .lasting(Duration::from_secs(20));
         let armed = session.armed();
         let told = armed["stands_down_uptime_ms"].as_u64().expect("a time");
