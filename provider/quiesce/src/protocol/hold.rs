@@ -44,7 +44,7 @@ impl<G: Guest, I: Imager> Armed<G, I> {
             return Err(self.order.out_of_time(Step::Hold, WAITED_FOR));
         }
         let max_hold = self.order.max_hold();
-        let budget = max_hold - release_margin(max_hold);
+        let budget = max_hold.saturating_sub(release_margin(max_hold));
         let start_before = (self.clock.uptime_at(sent) + budget).min(self.report.body.stands_down);
         let before = attempt.debts().hold.clone();
         self.order

@@ -203,7 +203,9 @@ fn a_hold_that_comes_as_the_guest_stands_down_holds_or_does_not() {
         let armed = session.armed();
         let told = armed["stands_down_uptime_ms"].as_u64().expect("a time");
         let wait = (told - before_ms).saturating_sub(Guest::uptime());
-        std::thread::sleep(Duration::from_millis(wait));
+        scene
+            .guest
+            .sh(&format!("sleep {}.{:03}", wait / 1000, wait % 1000));
         let printed = answer(scene.guest.start(&session.hold_text()));
         let released = session.release();
         assert_eq!(released["released"], true, "{released:#}");
