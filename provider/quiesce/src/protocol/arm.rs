@@ -64,23 +64,19 @@ impl<G: Guest, I: Imager> Order<G, I> {
                 self.attempt.debts().hold = Hold::None;
             }
         })?;
-        let report =
-            report::read::<ArmReport>(&reply, &self.attempt.session)?.try_map(
-                |body| match body {
-                    ArmReport::Armed(armed) => Ok(armed),
-                    ArmReport::Refused { problems } => Err(Cause::Refused { problems }),
-                    ArmReport::Failed { problems, .. } => Err(Cause::HoldFailed { problems }),
-                },
-            )?;
-        if report.boot_id != self.survey.report.boot_id {
-            Err(
-                ReportError::Contradiction("the guest rebooted between probe and arm".into())
-                    .into(),
-            )
+        let report = report::read::<ArmReport>(&reply, &self.attempt.session)?;
+        let report = report.try_map(|body| match body {
+            ArmReport::Armed(armed) => Ok(armed),
+            ArmReport::Refused { problems } => Err(Cause::Refused { problems }),
+            ArmReport::Failed { problems, .. } => Err(Cause::HoldFailed { problems }),
+        })?;
+        let disagreement = if report.boot_id != self.survey.report.boot_id {
+            "the guest rebooted between probe and arm"
         } else if report.body.method != self.method {
-            Err(ReportError::Contradiction("the guest is armed for another method".into()).into())
+            "the guest is armed for another method"
         } else {
-            Ok(report)
-        }
+            return Ok(report);
+        };
+        Err(ReportError::Contradiction(disagreement.into()).into())
     }
 }

@@ -59,10 +59,7 @@ impl<G: Guest, I: Imager> Armed<G, I> {
         if answer.as_ref().is_err_and(Cause::not_sent) {
             attempt.debts().hold = before;
         }
-        let report = self.understand(answer).map_err(|cause| Broken {
-            links: vec![Link::Held],
-            ..Broken::at(Step::Hold, cause)
-        })?;
+        let report = self.understand(answer).map_err(not_held)?;
         info!(ms = millis(sent, answered), "writes are held");
         let exchange = Exchange {
             sent,
@@ -134,6 +131,19 @@ impl<G: Guest, I: Imager> Armed<G, I> {
                 release_by,
             },
         )
+    }
+}
+
+/// Where the guest refused, or was not asked, nothing was held: no link of the proof has broken.
+fn not_held(cause: Cause) -> Broken {
+    let links = if cause.not_sent() || matches!(cause, Cause::Refused { .. }) {
+        Vec::new()
+    } else {
+        vec![Link::Held]
+    };
+    Broken {
+        links,
+        ..Broken::at(Step::Hold, cause)
     }
 }
 

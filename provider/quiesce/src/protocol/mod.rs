@@ -1,4 +1,5 @@
-//! The proof as states that consume themselves. Each file holds the step that leads out of one state:
+//! The proof as states that consume themselves. Each file holds the step that leads out of one state (the way from probed
+//! to armed has `arm` and `order` to itself):
 //!
 //! [`Probed`](probe::Probed) -> [`Armed`](hold::Armed) -> [`Held`](capture::Held) ->
 //! [`Captured`](release::Captured) -> [`Released`](settle::Released) -> [`Settled`](seal::Settled) -> sealed.

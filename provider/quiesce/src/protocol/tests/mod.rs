@@ -105,11 +105,12 @@ async fn the_hold_adds_little_to_what_guest_and_service_take() {
         added,
         proof.evidence.hold
     );
-    let told = proof
-        .timeline
-        .between(Moment::HoldAnswered, Moment::ReleaseSent)
-        .expect("both marks");
+    let between = |from, to| proof.timeline.between(from, to).expect("both marks");
+    let told = between(Moment::HoldAnswered, Moment::ReleaseSent);
     assert!(told < proof.evidence.hold);
+    // The flush comes before, and nobody waits for it while anything is held.
+    assert!(between(Moment::ArmSent, Moment::ArmAnswered) > pace.guest.flush);
+    assert!(between(Moment::HoldSent, Moment::HoldAnswered) < pace.guest.flush);
 }
 
 #[tokio::test(start_paused = true)]
