@@ -23,6 +23,10 @@ pub(crate) const LONGEST: Duration = Duration::from_mins(30);
 /// How long discarding is tried.
 const DISCARD_LIMIT: Duration = Duration::from_mins(10);
 
+/// How long nothing is removed while something may still follow: snapshots of one image start within seconds of each
+/// other, and of an image that was removed before its last one nobody can tell whether that one will yet start.
+const GATHERING: Duration = Duration::from_secs(10);
+
 /// How long nothing must have appeared before a capture that was not seen whole counts as discarded.
 const QUIET: Duration = Duration::from_mins(1);
 
@@ -73,12 +77,28 @@ fn wall_clock(instant: Instant) -> OffsetDateTime {
     wall + instant.saturating_duration_since(now) - now.saturating_duration_since(instant)
 }
 
+/// Waits until all that is expected of a capture that shows was seen, but not long.
+async fn gather<G: Guest, I: Imager>(attempt: &Attempt<G, I>) {
+    let until = Instant::now() + GATHERING;
+    let mut pace = Pace::new(Duration::from_millis(250), Duration::from_secs(2));
+    let partial =
+        || matches!(&attempt.debts().capture, Capture::Begun(seen) if seen.any() && !seen.all());
+    while Instant::now() < until {
+        look(attempt).await;
+        if !partial() {
+            return;
+        }
+        sleep(pace.next()).await;
+    }
+}
+
 /// Removes what shows of the capture, again and again: until all that was expected was seen and nothing is left, or
 /// until nothing has appeared for long enough.
 async fn discard<G: Guest, I: Imager>(attempt: &Attempt<G, I>) -> ImageFate {
     if matches!(attempt.debts().capture, Capture::None) {
         return ImageFate::None;
     }
+    gather(attempt).await;
     let until = Instant::now() + DISCARD_LIMIT;
     let mut quiet_since = None;
     let mut pace = Pace::new(Duration::from_secs(1), Duration::from_secs(5));
