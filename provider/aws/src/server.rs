@@ -14,14 +14,13 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// One request as it came in.
+/// One request as it came in, without its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     /// `GET /path HTTP/1.1`
     pub(crate) line: String,
     /// Names in lower case, in one text: `name: value` lines.
     pub(crate) head: String,
-    pub(crate) body: String,
 }
 
 impl Request {
@@ -155,7 +154,6 @@ async fn read(connection: &mut (impl AsyncBufReadExt + Unpin)) -> Option<Request
     Some(Request {
         line: line.trim().to_owned(),
         head,
-        body: String::from_utf8(body).ok()?,
     })
 }
 
@@ -190,14 +188,20 @@ impl Authority {
     }
 }
 
-/// True in a process of its own with these environment variables, where the test goes on; false in the test's first
+/// True in a process of its own with these environment variables and no others of AWS's, where the test goes on; false in the test's first
 /// process, once the other one has succeeded. Variables cannot be set in a process that has threads.
 pub(crate) fn in_environment(test: &str, variables: &[(&str, &str)]) -> bool {
     const CHILD: &str = "CONSISTENT_TEST_CHILD";
     if std::env::var_os(CHILD).is_some() {
         return true;
     }
-    let child = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            child.env_remove(name);
+        }
+    }
+    let child = child
         .args(["--exact", test, "--nocapture"])
         .env(CHILD, "1")
         .envs(variables.iter().copied())

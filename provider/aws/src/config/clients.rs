@@ -1,6 +1,6 @@
 //! The clients, each made when it is first asked for.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
@@ -198,14 +198,27 @@ pub(super) fn profile_files(settings: &Settings) -> Option<EnvConfigFiles> {
     }
     let mut files = EnvConfigFiles::builder()
         .include_default_config_file(configs.is_empty())
-        .include_default_credentials_file(credentials.is_empty());
-    for path in configs {
+        .include_default_credentials_file(credentials.is_empty())
+        // There may be no other one, which the builder does not bear.
+        .with_contents(EnvConfigFileKind::Config, "");
+    for path in existing(configs) {
         files = files.with_file(EnvConfigFileKind::Config, path);
     }
-    for path in credentials {
+    for path in existing(credentials) {
         files = files.with_file(EnvConfigFileKind::Credentials, path);
     }
     Some(files.build())
+}
+
+/// A file that is not there is passed over, as hashicorp/aws does: the same block may run where keys come from elsewhere.
+fn existing(paths: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
+    paths.iter().filter(|path| {
+        let exists = path.exists();
+        if !exists {
+            tracing::warn!(path = %path.display(), "a shared file of the provider block does not exist");
+        }
+        exists
+    })
 }
 
 fn region_of(sdk: &SdkConfig) -> Result<String, ConfigError> {

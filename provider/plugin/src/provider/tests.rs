@@ -126,8 +126,7 @@ fn what_means_nothing_here_is_named_in_one_warning() {
         warning(std::slice::from_ref(&style)),
         Some((
             "s3_use_path_style".to_owned(),
-            "This provider calls EC2, SSM and STS only; it ignores `s3_use_path_style`."
-                .to_owned()
+            "This provider calls EC2, SSM and STS only; it ignores `s3_use_path_style`.".to_owned()
         ))
     );
     let (place, told) = warning(&[endpoints(&["iam", "s3"]), style]).expect("a warning");

@@ -1,6 +1,7 @@
 //! What the provider block leads to, seen on the wire.
 
 mod credentials;
+mod sources;
 
 use std::{collections::BTreeMap, io::Write};
 
