@@ -10,7 +10,7 @@ use tfplug::{AttributePath, Diagnostic, Diagnostics, Model, validate};
 
 use super::{
     environment::Environment,
-    values::{set, unless_empty},
+    values::{set, unless_empty, without_nulls},
 };
 use crate::duration;
 
@@ -38,9 +38,9 @@ pub(crate) struct AssumeRole {
     /// Who is behind the session, for CloudTrail.
     #[tf(optional, validate = unless_empty(session_name))]
     source_identity: Option<String>,
-    /// Session tags.
+    /// Session tags; null leaves one out.
     #[tf(optional)]
-    tags: Option<BTreeMap<String, String>>,
+    tags: Option<BTreeMap<String, Option<String>>>,
     /// Keys of those session tags that the next role in the chain inherits.
     #[tf(optional)]
     transitive_tag_keys: Option<BTreeSet<String>>,
@@ -91,7 +91,7 @@ impl AssumeRole {
             policy: set(self.policy),
             policy_arns: listed(self.policy_arns),
             source_identity: set(self.source_identity),
-            tags: self.tags.unwrap_or_default(),
+            tags: without_nulls(self.tags),
             transitive_tag_keys: listed(self.transitive_tag_keys),
         }))
     }

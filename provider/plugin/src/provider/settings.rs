@@ -18,9 +18,7 @@ impl ProviderBlock {
     /// The block's `default_tags` alone.
     pub(super) fn own_default_tags(&self) -> Tags {
         let DefaultTags { tags } = self.default_tags.clone().unwrap_or_default();
-        let tags = tags.into_iter().flatten();
-        tags.filter_map(|(key, value)| Some((key, value?)))
-            .collect()
+        values::without_nulls(tags)
     }
 
     /// What the block says goes before what the environment says; ignored keys add up (hashicorp/aws).

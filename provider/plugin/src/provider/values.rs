@@ -1,6 +1,6 @@
 //! Validators of the provider block's values. What hashicorp/aws takes for unset - an empty text - passes them all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use consistent_aws::config::region;
 
@@ -16,6 +16,16 @@ pub(super) fn unless_empty(
 /// An empty text counts as none.
 pub(super) fn set(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
+}
+
+/// A null in a map counts as an entry that is not there, as in hashicorp/aws.
+pub(super) fn without_nulls(
+    map: Option<BTreeMap<String, Option<String>>>,
+) -> BTreeMap<String, String> {
+    let entries = map.into_iter().flatten();
+    entries
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
 }
 
 /// The message does not repeat the text: URLs of proxies hold passwords.

@@ -93,7 +93,11 @@ fn validated(block: &str) -> (bool, String) {
 fn a_block_of_the_aws_provider_fits_and_one_warning_names_what_goes_unheeded() {
     let (valid, told) = validated(EVERYTHING);
     assert!(valid, "{told}");
-    assert_eq!(told.matches("Warning:").count(), 1, "{told}");
+    assert_eq!(
+        told.matches("Warning: Arguments without effect").count(),
+        1,
+        "{told}"
+    );
     let unheeded =
         "it ignores `s3_us_east_1_regional_endpoint`, `s3_use_path_style` and `endpoints.s3`.";
     assert!(told.contains(unheeded), "{told}");
@@ -103,7 +107,7 @@ fn a_block_of_the_aws_provider_fits_and_one_warning_names_what_goes_unheeded() {
 const WRONG: &[(&str, &str)] = &[
     (
         r#"region = "eu-centrall-1""#,
-        "there is no AWS region \"eu-centrall-1\"",
+        "There is no AWS region \"eu-centrall-1\"",
     ),
     (
         r#"region = "eu-central-1a""#,
@@ -189,6 +193,30 @@ provider "consistent" {
         "Which role?",
     ] {
         assert!(told.contains(words), "{words} is missing: {told}");
+    }
+}
+
+/// Requests are signed and sent through the proxy; nobody answers there.
+#[test]
+fn no_log_and_no_message_holds_a_secret() {
+    let block = r#"
+provider "consistent" {
+  region      = "eu-central-1"
+  access_key  = "AKIDTEST"
+  secret_key  = "s3cretKey"
+  token       = "t0kenText"
+  https_proxy = "http://user:pa55word@127.0.0.1:1"
+  max_retries = 0
+}
+"#;
+    let terraform = Terraform::new(&format!("{block}{USE}"));
+    let (answer, log) = terraform.told_and_logged(&["plan", "-no-color"]);
+    let refused = "No connection to the ec2 endpoint";
+    assert!(answer.text.contains(refused), "{}", answer.text);
+    assert!(log.contains("aws-api"), "the SDK logs nothing");
+    for secret in ["s3cretKey", "t0kenText", "pa55word"] {
+        let told = answer.text.lines().chain(log.lines());
+        assert_eq!({ told }.find(|line| line.contains(secret)), None);
     }
 }
 

@@ -61,12 +61,16 @@ impl Terraform {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
-        let output = self.output(&[arguments, &["-no-color"]].concat());
-        let printed = [output.stdout, output.stderr].concat();
-        Answer {
-            success: output.status.success(),
-            text: unframed(&String::from_utf8_lossy(&printed)),
-        }
+        Answer::of(&self.output(&[arguments, &["-no-color"]].concat()))
+    }
+
+    /// What a command prints, and all that it and the provider log at the finest level.
+    pub(crate) fn told_and_logged(&self, arguments: &[&str]) -> (Answer, String) {
+        let log = self.folder.path().join("log");
+        let mut command = self.command(arguments);
+        command.env("TF_LOG", "TRACE").env("TF_LOG_PATH", &log);
+        let answer = Answer::of(&command.output().expect("terraform starts"));
+        (answer, fs::read_to_string(log).expect("a log"))
     }
 
     /// What a command prints that answers in JSON.
@@ -77,14 +81,31 @@ impl Terraform {
     }
 
     fn output(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        let program = command.get_program().to_owned();
+        let output = command.output();
+        output.unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let program = env::var("TERRAFORM").unwrap_or_else(|_| "terraform".to_owned());
-        Command::new(&program)
+        let mut command = Command::new(program);
+        command
             .args(arguments)
             .current_dir(self.folder.path())
             .env("TF_CLI_CONFIG_FILE", self.folder.path().join("cli.tfrc"))
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .output()
-            .unwrap_or_else(|error| panic!("{program} does not start: {error}"))
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+}
+
+impl Answer {
+    fn of(output: &Output) -> Self {
+        let printed = [&*output.stdout, &output.stderr].concat();
+        Self {
+            success: output.status.success(),
+            text: unframed(&String::from_utf8_lossy(&printed)),
+        }
     }
 }
 
