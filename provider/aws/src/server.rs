@@ -147,7 +147,7 @@ async fn read(connection: &mut (impl AsyncBufReadExt + Unpin)) -> Option<Request
         if name == "content-length" {
             length = value.parse().ok()?;
         }
-        head += &format!("{name}: {value}\n");
+        head.extend([name.as_str(), ": ", value, "\n"]);
     }
     let mut body = vec![0; length];
     connection.read_exact(&mut body).await.ok()?;

@@ -52,13 +52,11 @@ impl Environment {
         let mut parts = text.split('$');
         let mut whole = parts.next().unwrap_or_default().to_owned();
         for part in parts {
-            let (name, rest) = match part.strip_prefix('{').and_then(|it| it.split_once('}')) {
-                Some(braced) => braced,
-                None => {
-                    let end = part.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-                    part.split_at(end.unwrap_or(part.len()))
-                }
-            };
+            let braced = part.strip_prefix('{').and_then(|it| it.split_once('}'));
+            let (name, rest) = braced.unwrap_or_else(|| {
+                let end = part.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+                part.split_at(end.unwrap_or(part.len()))
+            });
             whole += self.0.get(name).map_or("", String::as_str);
             whole += rest;
         }
