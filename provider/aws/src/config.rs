@@ -46,8 +46,7 @@ pub struct Settings {
     /// Calls of a session never are: the protocol owns time.
     pub max_retries: Option<u32>,
     pub retry_mode: Option<RetryMode>,
-    /// What retries may cost together before no more are made (a retry costs 5, or 10 after a time-out). No limit where
-    /// it is not set, or 0.
+    /// What retries may cost together before no more are made: one costs 5. No limit where it is not set, or 0.
     pub token_bucket_capacity: Option<usize>,
     pub use_fips_endpoint: Option<bool>,
     pub use_dualstack_endpoint: Option<bool>,

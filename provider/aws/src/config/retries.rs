@@ -13,9 +13,17 @@ use super::{RetryMode, Settings};
 
 /// Retries where nobody said how many (hashicorp/aws, `max_retries`).
 const DEFAULT: u32 = 25;
+/// Nobody waits for more (20 s each), and the SDK sums them all up, one by one, to bound the loading of credentials.
+const MOST: u32 = 1000;
 /// Retries of a call to which no answer came, within `max_retries` (hashicorp/aws-sdk-go-base, `MaxNetworkRetryCount`):
 /// a wrong endpoint or a dead proxy shows in a minute, not in five.
 const WITHOUT_ANSWER: u32 = 9;
+
+/// Tokens that a retry takes, and what a call without any gives back: a capacity that was chosen for hashicorp/aws means
+/// the same here (aws-sdk-go-v2, `aws/retry`: `DefaultRetryCost`, `DefaultNoRetryIncrement`). There a time-out costs 10; this
+/// SDK does not tell one from a server's error.
+const COST: u32 = 5;
+const REWARD: f32 = 1.0;
 
 pub(super) fn config(settings: &Settings, sdk: &SdkConfig) -> RetryConfig {
     let mut retries = sdk
@@ -31,7 +39,7 @@ pub(super) fn config(settings: &Settings, sdk: &SdkConfig) -> RetryConfig {
     match settings.max_retries {
         None if is_counted(sdk) => retries,
         // The SDK counts attempts.
-        wanted => retries.with_max_attempts(wanted.unwrap_or(DEFAULT).saturating_add(1)),
+        wanted => retries.with_max_attempts(wanted.unwrap_or(DEFAULT).min(MOST) + 1),
     }
 }
 
@@ -53,7 +61,13 @@ fn is_counted(sdk: &SdkConfig) -> bool {
 pub(super) fn partition(settings: &Settings) -> RetryPartition {
     let bucket = match settings.token_bucket_capacity {
         None | Some(0) => TokenBucket::unlimited(),
-        Some(capacity) => TokenBucket::builder().capacity(capacity).build(),
+        Some(capacity) => TokenBucket::builder()
+            .capacity(capacity)
+            .retry_cost(COST)
+            .throttling_retry_cost(COST)
+            .timeout_retry_cost(COST)
+            .success_reward(REWARD)
+            .build(),
     };
     let partition = RetryPartition::custom(env!("CARGO_PKG_NAME"));
     partition.token_bucket(bucket).build()

@@ -73,7 +73,8 @@ pub(crate) struct Network {
     /// `standard`, or `adaptive`, which also slows down after a throttle. Default: `AWS_RETRY_MODE`, else `standard`.
     #[tf(optional, validate = unless_empty(validate::one_of(&["standard", "adaptive"])))]
     pub(super) retry_mode: Option<String>,
-    /// What retries may cost together before no more are made: a retry costs 5, one after a time-out 10. Default: no limit.
+    /// What retries may cost together before no more are made: a retry costs 5, a call without one gives 1 back. Default: no
+    /// limit.
     #[tf(optional)]
     pub(super) token_bucket_rate_limiter_capacity: Option<u32>,
     /// URL of a proxy for `http://`, and for `https://` where that has none. It may hold user and password. Default:

@@ -17,7 +17,7 @@ use crate::duration;
 /// A role to assume.
 #[derive(Clone, Debug, Default, Model)]
 pub(crate) struct AssumeRole {
-    /// The role's ARN.
+    /// The role's ARN. Without one a single block assumes nothing.
     #[tf(optional, validate = unless_empty(arn))]
     role_arn: Option<String>,
     /// The session's name, which CloudTrail shows.
@@ -49,10 +49,10 @@ pub(crate) struct AssumeRole {
 /// A role to assume with a token.
 #[derive(Clone, Debug, Default, Model)]
 pub(crate) struct WebIdentity {
-    /// The role's ARN.
+    /// The role's ARN. Default: `AWS_ROLE_ARN`.
     #[tf(optional, validate = unless_empty(arn))]
     role_arn: Option<String>,
-    /// The session's name, which CloudTrail shows.
+    /// The session's name, which CloudTrail shows. Default: `AWS_ROLE_SESSION_NAME`.
     #[tf(optional, validate = unless_empty(session_name))]
     session_name: Option<String>,
     /// How long the credentials are good for, e.g. `1h`: 15 minutes to 12 hours.
@@ -73,6 +73,7 @@ pub(crate) struct WebIdentity {
     )]
     token: Option<String>,
     /// A file with the identity provider's token, read whenever credentials are renewed; or else `web_identity_token`.
+    /// Default: `AWS_WEB_IDENTITY_TOKEN_FILE`.
     #[tf(optional, name = "web_identity_token_file")]
     token_file: Option<String>,
 }

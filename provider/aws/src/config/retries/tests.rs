@@ -22,7 +22,7 @@ fn configured(max_retries: Option<u32>) -> u32 {
 #[test]
 fn retries_are_counted_as_the_user_counts_them() {
     let attempts = [Some(0), Some(1), Some(u32::MAX), None].map(configured);
-    assert_eq!(attempts, [1, 2, u32::MAX, 26]);
+    assert_eq!(attempts, [1, 2, MOST + 1, 26]);
 }
 
 #[test]
@@ -88,8 +88,7 @@ async fn calls(token_bucket_capacity: Option<usize>) -> usize {
 async fn a_token_bucket_limits_retries_only_where_it_is_set() {
     assert_eq!(calls(None).await, 11);
     assert_eq!(calls(Some(0)).await, 11);
-    let limited = calls(Some(20)).await;
-    assert!((2..=5).contains(&limited), "{limited} calls");
+    assert_eq!(calls(Some(20)).await, 1 + 20 / 5);
 }
 
 fn verdict(attempt: u32, error: OrchestratorError<Error>) -> RetryAction {

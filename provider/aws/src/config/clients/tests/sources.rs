@@ -6,7 +6,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::*;
 use crate::{
-    config::{ConfigError, Metadata},
+    config::{ConfigError, Metadata, MetadataMode},
     server::{Request, Server, in_environment},
 };
 
@@ -141,6 +141,29 @@ async fn instance_metadata_gives_region_and_credentials_where_the_block_says_it_
     ec2.describe_images().send().await.unwrap();
     let requests = server.requests();
     assert_eq!(requests.last().unwrap().signer(), Some("AKIDINSTANCE"));
+}
+
+#[tokio::test]
+async fn instance_metadata_is_asked_over_the_protocol_of_the_block() {
+    let test = "config::clients::tests::sources::instance_metadata_is_asked_over_the_protocol_of_the_block";
+    if !in_environment(test, &[]) {
+        return;
+    }
+    for (mode, address) in [
+        (MetadataMode::Ipv4, "http://169.254.169.254/"),
+        (MetadataMode::Ipv6, "http://[fd00:ec2::254]/"),
+    ] {
+        let replay = Replay::default();
+        let mut settings = of_profile("none", Path::new("/no/such/file"));
+        settings.metadata.mode = Some(mode);
+        let clients = Clients::over(settings, Some(replay.clone().into_shared()));
+        assert_eq!(clients.region().await, Err(ConfigError::NoRegion));
+        let asked = replay.asked();
+        assert!(!asked.is_empty());
+        for request in asked {
+            assert!(request.uri.starts_with(address), "{}", request.uri);
+        }
+    }
 }
 
 #[tokio::test]
