@@ -67,6 +67,7 @@ async fn only_a_bundle_that_holds_the_authority_lets_its_servers_in() {
             error.message.contains("invalid peer certificate"),
             "{error}"
         );
+        assert!(error.message.contains("`custom_ca_bundle`"), "{error}");
         assert!(!error.maybe_done, "nothing was sent");
     }
     assert_eq!(server.requests().len(), 2);
