@@ -1,5 +1,6 @@
 //! The built binary under the real terraform: configurations that validate, that do not, and plans against moto's EC2.
 
+mod provider_block;
 mod support;
 
 use std::{
@@ -29,45 +30,6 @@ fn the_examples_are_valid() {
         let answer = terraform.run(&["validate"]);
         assert!(answer.success, "{example}: {}", answer.text);
     }
-}
-
-#[test]
-fn a_block_of_the_aws_provider_is_understood() {
-    let block = r#"
-provider "consistent" {
-  region                      = "eu-central-1"
-  access_key                  = "AKIDTEST"
-  secret_key                  = "secret"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_region_validation      = true
-  skip_requesting_account_id  = true
-  max_retries                 = 5
-  retry_mode                  = "adaptive"
-  allowed_account_ids         = ["123456789012"]
-  assume_role {
-    role_arn     = "arn:aws:iam::123456789012:role/first"
-    session_name = "ci"
-    duration     = "1h"
-  }
-  assume_role {
-    role_arn    = "arn:aws:iam::210987654321:role/second"
-    external_id = "abc"
-  }
-  endpoints {
-    ec2 = "http://127.0.0.1:1"
-  }
-  default_tags {
-    tags = { Team = "dba" }
-  }
-  ignore_tags {
-    keys         = ["Scanned"]
-    key_prefixes = ["cost/"]
-  }
-}
-"#;
-    let answer = Terraform::new(&format!("{block}{IMAGE}")).run(&["validate"]);
-    assert!(answer.success, "{}", answer.text);
 }
 
 /// What is wrong in a configuration, and what terraform says of it; `\n` in an expectation separates what it has to say.
@@ -154,7 +116,7 @@ fn several_problems_are_said_at_once() {
     let provider = r#"
 provider "consistent" {
   sts_region  = "eu-central-1"
-  max_retries = 1000
+  retry_mode  = "fast"
   assume_role {
     role_arn = "admin"
   }
@@ -173,7 +135,7 @@ provider "consistent" {
             &provider,
             [
                 "Must be an ARN",
-                "Must be at least 0 and at most 100, not 1000.",
+                "Must be one of \"standard\", \"adaptive\", not \"fast\".",
             ],
         ),
     ] {

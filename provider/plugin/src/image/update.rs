@@ -19,8 +19,9 @@ pub(super) async fn update(
     planned: ImageModel,
 ) -> Result<ImageModel> {
     let id = needed(&prior.id, "id")?;
-    let before = tags::known(&prior.tags_all).unwrap_or_default();
-    let change = Change::between(&before, &tags::known(&planned.tags_all).unwrap_or_default());
+    // A tag may be ignored since this state was written: it is none of ours any more.
+    let managed = |all| client.tags.managed(&tags::known(all).unwrap_or_default());
+    let change = Change::between(&managed(&prior.tags_all), &managed(&planned.tags_all));
     if change != Change::default() {
         let mut resources = prior.snapshot_ids();
         resources.push(id.clone());
@@ -88,6 +89,23 @@ mod tests {
             set.contains("Key=New") && removed.contains("Key=Old"),
             "{set} {removed}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_tag_that_is_ignored_by_now_is_not_removed() {
+        let aws = Aws::default();
+        let mut prior = fixtures::state();
+        let found = ["Scanned", "cost/centre"].map(|key| (key.to_owned(), "1".to_owned()));
+        prior.tags_all = tags::shown(found.into());
+        let policy = TagPolicy {
+            ignored_keys: ["Scanned".to_owned()].into(),
+            ignored_prefixes: ["cost/".to_owned()].into(),
+            ..TagPolicy::default()
+        };
+        update(&aws.client(policy), &prior, fixtures::state())
+            .await
+            .expect("updated");
+        assert!(aws.calls("DeleteTags").is_empty());
     }
 
     #[tokio::test]
