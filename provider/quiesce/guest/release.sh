@@ -116,7 +116,7 @@ verify_stopped() {
 answer() {
     local outcome=lapsed hold_ms=null
     [ -n "$BROKEN" ] || outcome=held
-    [ -z "$H_BEGAN" ] || [ "$1" = false ] || hold_ms=$((LET_GO_AT - H_BEGAN))
+    [ -z "$H_TAKEN" ] || [ "$1" = false ] || hold_ms=$((LET_GO_AT - H_TAKEN))
     compose_release "$outcome" "$1" "$hold_ms"
     [ "$1" = false ] || stand_down
     printf '%s\n' "$ANSWER"

@@ -10,6 +10,7 @@
 #     limits                     until when to flush (uptime), how long then to wait for a hold, how long that may last: in ms
 #     armed                      uptime after which no hold may come any more
 #     began                      uptime right before the first write could be held
+#     taken                      uptime when the first of all that is held was taken: from then on the hold is counted
 #     worker.<n>                 "pid start" of a process that may still bring about a hold (fsfreeze in D state)
 #     pids, cgroups              what is paused
 #     start, down                how what is stopped is started again, and what tells that it is still down
@@ -89,7 +90,7 @@ in_progress() {
     alive_in "$1/switch.first" || alive_in "$1/switch.spare" || at_work "$1" arm || at_work "$1" hold
 }
 
-# What the hold in directory $1 is -> H_METHOD, H_MOUNTS, H_PIDS, H_CGROUPS, H_START, H_BEGAN, H_FIRES: when the switch fires, or stands down
+# What the hold in directory $1 is -> H_METHOD, H_MOUNTS, H_PIDS, H_CGROUPS, H_START, H_BEGAN, H_TAKEN, H_FIRES: when the switch fires, or stands down
 # because no hold has come. What cannot be read keeps the value it had: the switch goes on from memory should somebody delete the directory.
 recall() {
     local flush_until armed_limit max_hold
@@ -107,12 +108,13 @@ LIMITS
     fi
     ! first_line "$1/armed" || H_FIRES=$LINE
     ! first_line "$1/began" || H_BEGAN=$LINE
+    ! first_line "$1/taken" || H_TAKEN=$LINE
     [ -z "$H_BEGAN" ] || H_FIRES=$((H_BEGAN + H_MAX_HOLD))
 }
 
 # Forgets what `recall` learnt.
 forget() {
-    H_METHOD="" H_MOUNTS="" H_PIDS="" H_CGROUPS="" H_START="" H_BEGAN="" H_FIRES="" H_MAX_HOLD=""
+    H_METHOD="" H_MOUNTS="" H_PIDS="" H_CGROUPS="" H_START="" H_BEGAN="" H_TAKEN="" H_FIRES="" H_MAX_HOLD=""
 }
 forget
 

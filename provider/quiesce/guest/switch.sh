@@ -1,6 +1,6 @@
 # shellcheck shell=dash
-# The dead-man's switch: lets writes go on when nobody else did, and stands down where no hold came. It runs twice, "first" and "spare", each watching the other, so that no
-# single kill leaves writes held. Its text and its data are in memory from the moment it is armed; it reads and writes only /run.
+# The dead-man's switch: lets writes go on when nobody else did, and stands down where no hold came. It runs twice, "first" and "spare", each
+# watching the other, so that no single kill leaves writes held. Its text and its data are in memory from the moment it is armed; it reads and writes only /run.
 
 # How often it looks, in ms: a dead hold is noticed this late.
 SWITCH_TICK=200
