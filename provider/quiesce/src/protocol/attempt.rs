@@ -146,6 +146,15 @@ impl<G, I> Attempt<G, I> {
         }
     }
 
+    /// Why a wait in a hold ended at `until`: the hold's budget was spent, or the whole run's time.
+    pub(crate) fn spent(&self, waited_for: &'static str, until: Instant) -> Cause {
+        if until >= self.deadline {
+            self.patience(waited_for).timed_out()
+        } else {
+            Cause::HoldBudget { waited_for }
+        }
+    }
+
     pub(crate) fn mark(&self, moment: Moment) -> Instant {
         self.recorder.mark(moment, self.number)
     }

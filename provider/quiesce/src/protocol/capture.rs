@@ -86,7 +86,7 @@ impl<G: Guest, I: Imager> Held<G, I> {
             biased;
             () = attempt.stop.cancelled() => Err(Cause::Stopped),
             end = timeout_at(holding.release_by, watch.until_initiated()) => {
-                end.unwrap_or(Err(Cause::HoldBudget { waited_for: "the capture" }))
+                end.unwrap_or_else(|_elapsed| Err(attempt.spent("the capture", holding.release_by)))
             }
         };
         let Watch {

@@ -50,10 +50,8 @@ impl<G: Guest, I: Imager> Armed<G, I> {
         self.order
             .owe_release(self.clock.latest(start_before) + max_hold);
         let script = self.order.hold_script(start_before);
-        let late = Cause::HoldBudget {
-            waited_for: WAITED_FOR,
-        };
         let until = (sent + budget).min(attempt.deadline);
+        let late = attempt.spent(WAITED_FOR, until);
         let answer = self.order.ask(&script, until, late).await;
         let answered = attempt.mark(Moment::HoldAnswered);
         if answer.as_ref().is_err_and(Cause::not_sent) {

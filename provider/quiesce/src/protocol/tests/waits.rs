@@ -1,18 +1,20 @@
 //! How long a run waits for what does not come, and what the database goes through meanwhile.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::{always, once};
 use crate::{
     Failure,
     error::{Cause, Database, ImageFate, Link, Step},
+    plan::Plan,
     script::FLUSH_LIMIT,
     testing::{
         faults::{Call, Event, Fault, Rule},
         scene,
-        trial::{Profile, Trial},
+        trial::{Profile, Trial, World, plan},
     },
 };
 
@@ -115,6 +117,27 @@ async fn a_guest_that_has_stood_down_does_not_hold() {
     );
     assert!(trial.world.guest.intervals().is_empty());
     assert_eq!(trial.world.judge_next_run().await, Ok(()));
+}
+
+/// The hold's budget would have lasted: it is the run's own time that was too short, and that is what is said.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_out_of_time_in_a_capture_says_so() {
+    let lags = Fault::Meanwhile(Event::SnapshotLags(s(70)));
+    let world = World::new(Profile::quick(), &[once(Call::Begin, lags)]);
+    let run = Plan {
+        within: s(20),
+        ..plan(60)
+    };
+    let (guest, imager) = (
+        Arc::new(world.guest.clone()),
+        Arc::new(world.imager.clone()),
+    );
+    let late = run.execute(guest, imager, CancellationToken::new()).await;
+    let late = late.expect_err("out of time");
+    assert_eq!(late.step, Step::Capture);
+    assert!(late.advice().contains("timeouts.create"), "{late}");
+    let [hold] = world.guest.intervals().try_into().expect("one hold");
+    assert!(hold.ended.expect("released") - hold.began < s(21));
 }
 
 // ---- discarding -----------------------------------------------------------------------------------------------------------
