@@ -132,14 +132,14 @@ record() {
     [ -z "$list" ] || printf '%s' "$list" >>"$OWN/pids"
 }
 
-# From now on every process that is left must stay, and none may run, not even once. A backend that was just ending when it was stopped is not
-# left: "pid start runs" a line.
+# From now on every process that is left must stay, and none may do anything. A backend that was just ending when it was stopped is not
+# left: "pid start deeds" a line.
 pause_witness() {
     local pid start list=""
     while read -r pid start; do
         alive "$pid" "$start" || continue
-        runs "$pid"
-        list="$list$pid $start $RUNS$NEWLINE"
+        deeds "$pid" || continue
+        list="$list$pid $start $DEEDS$NEWLINE"
     done <"$OWN/pids"
     write_whole "$OWN/witness" "$list"
 }

@@ -84,21 +84,21 @@ verify_frozen() {
     [ "$WRITTEN" = "$TEXT" ] || broken writes "Sectors were written during the hold: $TEXT became $WRITTEN."
 }
 
-# Every process is still there, still paused, and has not run once.
+# Every process is still there, still paused, and has done nothing.
 verify_paused() {
-    local pid start slices group
+    local pid start done_before group
     while read -r group; do
         [ -z "$group" ] || frozen "$group" || broken paused "The cgroup $group is not frozen any more."
     done <<CGROUPS
 $H_CGROUPS
 CGROUPS
     slurp "$OWN/witness"
-    while read -r pid start slices; do
+    while read -r pid start done_before; do
         [ -n "$pid" ] || continue
         alive "$pid" "$start" || { broken paused "Process $pid is gone."; continue; }
         [ -n "$H_CGROUPS" ] || stopped "$pid" || broken paused "Process $pid is not stopped any more."
-        runs "$pid"
-        [ "$RUNS" = "$slices" ] || broken ran "Process $pid ran during the hold."
+        deeds "$pid"
+        [ "$DEEDS" = "$done_before" ] || broken ran "Process $pid ran during the hold: $done_before became $DEEDS."
     done <<WITNESS
 $TEXT
 WITNESS

@@ -13,14 +13,17 @@ written() {
     done
 } 2>/dev/null
 
-# How often process $1 has been given a processor, by all of its threads -> RUNS. It stands still while the process is
-# held: whoever lets it run and stops it again is found out. 0 where the kernel does not count.
-runs() {
-    local task _ran _waited slices
-    RUNS=0
-    for task in "$PROC/$1/task"/*; do
-        slices=""
-        [ ! -r "$task/schedstat" ] || read -r _ran _waited slices <"$task/schedstat" || :
-        RUNS=$((RUNS + ${slices:-0}))
-    done
+# What process $1 has done so far that leaves a trace, by all of its threads: page faults, bytes and calls of reads and writes -> DEEDS. All of it
+# stands still while the process is held: whoever lets it run, and be it only to fork, and stops it again is found out. How often it was
+# given a processor would say less: the kernel wakes a frozen process to note a signal, such as that of the timer with which a PostgreSQL
+# session waits for a lock.
+deeds() {
+    local _name count
+    DEEDS=""
+    process "$1" || return 1
+    DEEDS=$P_FAULTS
+    [ -r "$PROC/$1/io" ] || return 0
+    while read -r _name count; do
+        DEEDS=$DEEDS,$count
+    done <"$PROC/$1/io"
 } 2>/dev/null
