@@ -89,10 +89,16 @@ fn instance_launched(
     )
 }
 
-/// The answer to `DescribeInstanceInformation`.
+/// The answer to `DescribeInstanceInformation`: an agent that has not been heard of since long ago.
 pub(super) fn agent(ping_status: &str) -> String {
+    agent_heard_of(ping_status, OffsetDateTime::UNIX_EPOCH)
+}
+
+/// One that was last heard of at this time.
+pub(super) fn agent_heard_of(ping_status: &str, at: OffsetDateTime) -> String {
     format!(
-        r#"{{"InstanceInformationList": [{{"InstanceId": "{INSTANCE}", "PingStatus": "{ping_status}"}}]}}"#
+        r#"{{"InstanceInformationList": [{{"InstanceId": "{INSTANCE}", "PingStatus": "{ping_status}", "LastPingDateTime": {}}}]}}"#,
+        at.unix_timestamp()
     )
 }
 

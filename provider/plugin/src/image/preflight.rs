@@ -50,7 +50,7 @@ async fn server_problems(clients: &Clients, id: &str) -> Result<Vec<Diagnostic>,
     let problems = match instance {
         Err(error) => vec![no_instance(error)],
         // The apply waits for it.
-        Ok(facts) if young::is_young(&facts) => unfit(&facts),
+        Ok(facts) if young::is_awaited(&facts, &agent) => unfit(&facts),
         // Of an instance that does not run, the agent is silent as well.
         Ok(facts) if facts.instance.state != "running" => vec![not_running(&facts)],
         Ok(facts) => unfit(&facts).into_iter().chain(silent(id, agent)).collect(),

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use consistent_aws::{
+    CallError,
     config::Clients,
     ec2::instances::{self, Facts},
-    ssm::agent,
+    ssm::agent::{self, Agent},
 };
 use tfplug::{CancellationToken, Diagnostic, Result};
 use time::OffsetDateTime;
@@ -21,15 +22,24 @@ const YOUTH: Duration = Duration::from_mins(10);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Whether this server may just not be ready yet.
-pub(super) fn is_young(facts: &Facts) -> bool {
-    let started_lately = facts
-        .launched
-        .is_some_and(|launched| OffsetDateTime::now_utc() - launched < YOUTH);
+/// Whether this server may just not be ready yet: it was started lately, and its agent has not been heard of since.
+pub(super) fn is_awaited(facts: &Facts, agent: &Result<Agent, CallError>) -> bool {
+    let Some(launched) = facts.launched else {
+        return facts.instance.state == "pending";
+    };
+    let is_young = OffsetDateTime::now_utc() - launched < YOUTH;
     match facts.instance.state.as_str() {
         "pending" => true,
-        "running" => started_lately,
+        "running" => is_young && !was_heard_of(agent, launched),
         _ => false,
+    }
+}
+
+/// An agent that was online since the instance started, and is not any more, has another reason.
+fn was_heard_of(agent: &Result<Agent, CallError>, since: OffsetDateTime) -> bool {
+    match agent {
+        Ok(agent) => agent.is_online() || agent.last_ping.is_some_and(|ping| ping > since),
+        Err(error) => error.code != "InvalidInstanceId",
     }
 }
 
@@ -60,9 +70,7 @@ async fn until_ready(clients: &Clients, id: &str) -> Result<()> {
     let mut told = false;
     loop {
         let (facts, agent) = tokio::join!(instances::describe(ec2, id), agent::status(ssm, id));
-        let unready = facts.is_ok_and(|facts| is_young(&facts))
-            && !agent.is_ok_and(|agent| agent.is_online());
-        if !unready {
+        if !facts.is_ok_and(|facts| is_awaited(&facts, &agent)) {
             if told {
                 info!(
                     instance = id,
@@ -119,6 +127,17 @@ mod tests {
             fixtures::instance("running", "ebs", ""),
         );
         assert_eq!(looks_at(&agents(aws, &["ConnectionLost"])).await, 1);
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_was_there_and_is_lost_is_not() {
+        let aws = Aws::default()
+            .on("DescribeInstances", fixtures::young_instance())
+            .on(
+                "DescribeInstanceInformation",
+                fixtures::agent_heard_of("ConnectionLost", OffsetDateTime::now_utc() + YOUTH),
+            );
+        assert_eq!(looks_at(&aws).await, 1);
     }
 
     #[tokio::test]
