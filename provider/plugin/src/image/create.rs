@@ -20,15 +20,15 @@ use tracing::info;
 use super::{
     condition,
     model::{ImageModel, Quiesce},
-    needed, preflight, young,
+    needed, preflight,
+    private::{LEFT_SESSION, REPLACES},
+    record,
+    settings::Settings,
+    snapshot_tags,
+    timeouts::Work,
+    unique, young,
 };
-use crate::{client::Client, diagnose, duration, tags};
-
-/// The name under which private state keeps the session of a run that could not clean up after itself.
-pub(super) const LEFT_SESSION: &str = "left_session";
-
-/// `timeouts.create`, where it is not set.
-const CREATE_TIMEOUT: Duration = Duration::from_hours(1);
+use crate::{client::Client, diagnose, tags};
 
 /// EC2 may show an image, and keep its name, for a moment after it was deregistered.
 const NAME_RELEASE: Duration = Duration::from_secs(15);
@@ -39,11 +39,15 @@ pub(super) async fn create(
 ) -> Result<ImageModel, Failure<ImageModel>> {
     let began = Instant::now();
     let client = cx.client()?;
+    let replaced: Option<String> = cx.private().get(REPLACES)?;
+    cx.private().remove(REPLACES);
+    name_uniquely(&mut planned);
     let mut run = run(&client, &planned)?;
     let instance_id = needed(&planned.source_instance_id, "source_instance_id")?.clone();
     let ec2 = client.clients.ec2().await.map_err(diagnose::config)?;
     let ssm = client.clients.ssm().await.map_err(diagnose::config)?;
-    wait_for_name(&client.clients, &run.image.name, cx.stop()).await?;
+    let (name, replaced) = (&run.image.name, replaced.as_deref());
+    wait_for_name(&client.clients, name, replaced, cx.stop()).await?;
     young::grow_up(&client.clients, &instance_id, run.within, cx.stop()).await?;
     run.within = run.within.saturating_sub(began.elapsed());
 
@@ -53,8 +57,11 @@ pub(super) async fn create(
         "taking a consistent image"
     );
     let guest = Arc::new(SsmGuest::new(ssm.clone(), &instance_id));
-    let imager = Arc::new(Ec2Imager::new(ec2, &instance_id));
-    match run.execute(guest, imager, cx.stop().clone()).await {
+    let imager = Ec2Imager::new(ec2, &instance_id).noting(record::tags(&planned));
+    match run
+        .execute(guest, Arc::new(imager), cx.stop().clone())
+        .await
+    {
         Ok(proof) => {
             take_image(cx, &client, &mut planned, &proof).await;
             Ok(planned)
@@ -63,23 +70,30 @@ pub(super) async fn create(
     }
 }
 
+/// A name that is not configured is made of its prefix.
+fn name_uniquely(planned: &mut ImageModel) {
+    if let (None, Some(prefix)) = (planned.name.known(), planned.name_prefix.known()) {
+        planned.name = Value::Known(unique::name(prefix));
+    }
+}
+
 /// The configuration as the proof takes it.
 fn run(client: &Client, planned: &ImageModel) -> Result<quiesce::Plan> {
     let quiesce = needed(&planned.quiesce, "quiesce")?;
     let own = tags::known(&planned.tags).unwrap_or_default();
-    let all = client.tags.wanted(&own);
+    let of_snapshots = tags::known(&planned.snapshot_tags).unwrap_or_default();
     Ok(quiesce::Plan {
         image: ImagePlan {
             name: needed(&planned.name, "name")?.clone(),
             description: planned.description.known().cloned().unwrap_or_default(),
-            tags: all.clone(),
-            snapshot_tags: all,
+            tags: client.tags.wanted(&own),
+            snapshot_tags: snapshot_tags::wanted(client, &own, &of_snapshots),
         },
         engines: planned.engines.chosen()?,
         method: method(quiesce)?,
         max_hold: max_hold(quiesce)?,
         attempts: attempts(quiesce)?,
-        within: within(planned)?,
+        within: Work::Create.limit(planned)?,
     })
 }
 
@@ -103,19 +117,13 @@ fn attempts(quiesce: &Quiesce) -> Result<Attempts> {
         .map_err(|error| Diagnostic::error("quiesce.attempts", error.to_string()).into())
 }
 
-fn within(planned: &ImageModel) -> Result<Duration> {
-    let limit = planned.timeouts.known().and_then(|it| it.create.known());
-    limit.map_or(Ok(CREATE_TIMEOUT), |text| {
-        duration::parse(text).map_err(|detail| {
-            Diagnostic::error("Invalid timeout", detail)
-                .at("timeouts")
-                .into()
-        })
-    })
-}
-
 /// A name that is taken would else be noticed while writes are held. What a dead run left under it, the run removes.
-async fn wait_for_name(clients: &Clients, name: &str, stop: &CancellationToken) -> Result<()> {
+async fn wait_for_name(
+    clients: &Clients,
+    name: &str,
+    replaced: Option<&str>,
+    stop: &CancellationToken,
+) -> Result<()> {
     let ec2 = clients.ec2().await.map_err(diagnose::config)?;
     let until = Instant::now() + NAME_RELEASE;
     loop {
@@ -124,8 +132,9 @@ async fn wait_for_name(clients: &Clients, name: &str, stop: &CancellationToken) 
         else {
             return Ok(());
         };
-        if !preflight::is_ours(&holder) || Instant::now() >= until {
-            return Err(preflight::taken(&holder).into());
+        let may_be_leaving = preflight::is_ours(&holder) || replaced == Some(&holder.id);
+        if !may_be_leaving || Instant::now() >= until {
+            return Err(preflight::taken(&holder, replaced).into());
         }
         tokio::select! {
             () = sleep(Duration::from_secs(1)) => {}
@@ -151,6 +160,7 @@ async fn take_image(
     planned.tags_all = tags::shown(client.tags.managed(&client.tags.wanted(&own)));
     planned.take_proof(proof);
     planned.state = condition::AVAILABLE.into();
+    set_up(cx, client, planned, &proof.image.0).await;
     if let Err(detail) = take_facts(client, planned, &proof.image.0).await {
         planned.settle_facts();
         let detail = format!(
@@ -160,6 +170,24 @@ async fn take_image(
             "EC2 did not describe the new image",
             detail,
         ));
+    }
+}
+
+/// What `CreateImage` does not take. A state that says what was planned makes the next refresh see the difference.
+async fn set_up(cx: &Context<Client>, client: &Client, planned: &ImageModel, id: &str) {
+    let wanted = Settings::from(planned);
+    if let Err(problems) = wanted
+        .as_created()
+        .become_in(&wanted, &client.clients, id)
+        .await
+    {
+        for problem in problems {
+            let detail = format!(
+                "The image is sealed and complete, but not all of its settings were made; the next apply makes them. {}",
+                problem.detail
+            );
+            cx.warn(Diagnostic::warning(problem.summary, detail).at(problem.path));
+        }
     }
 }
 
@@ -246,6 +274,7 @@ mod tests {
         }
         .into();
         planned.tags = tags::shown([("Name".to_owned(), "orders".to_owned())].into());
+        planned.snapshot_tags = tags::shown([("backup".to_owned(), "no".to_owned())].into());
         let defaults = [("Team".to_owned(), "dba".to_owned())].into();
         let client = Aws::default().client(TagPolicy {
             defaults,
@@ -257,7 +286,7 @@ mod tests {
             ("orders", "")
         );
         assert_eq!(run.image.tags.len(), 2);
-        assert_eq!(run.image.snapshot_tags, run.image.tags);
+        assert_eq!(run.image.snapshot_tags.len(), 3);
         assert_eq!((run.method, run.attempts.as_u32()), (Choice::Auto, 3));
         assert_eq!(
             (run.max_hold.as_duration().as_secs(), run.within.as_secs()),
@@ -283,6 +312,49 @@ mod tests {
             Ok(Choice::Exactly(Method::Pause))
         );
         assert_eq!(method(&quiesce("auto")), Ok(Choice::Auto));
+    }
+
+    #[test]
+    fn a_name_is_made_of_its_prefix_where_none_is_configured() {
+        let mut planned = planned();
+        planned.name_prefix = "orders-".into();
+        name_uniquely(&mut planned);
+        assert_eq!(planned.name, "orders".into(), "configured");
+        planned.name = Value::Unknown;
+        name_uniquely(&mut planned);
+        assert!(unique::is_of(
+            planned.name.known().expect("a name"),
+            "orders-"
+        ));
+    }
+
+    #[tokio::test]
+    async fn settings_that_ec2_refuses_cost_no_image() {
+        let denied = "You are not authorized to perform this operation.";
+        let aws =
+            Aws::default().refusing("EnableImageDeprecation", "UnauthorizedOperation", denied);
+        let client = aws.client(TagPolicy::default());
+        let cx = testing::context(aws.client(TagPolicy::default()));
+        let mut planned = planned();
+        planned.deprecation_time = "2031-01-31T00:00:00Z".into();
+        set_up(&cx, &client, &planned, fixtures::IMAGE).await;
+        let warnings = cx.take_warnings();
+        let told = warnings.iter().next().expect("a warning");
+        assert_eq!(told.summary, "ec2:EnableImageDeprecation failed");
+        assert_eq!(told.path, "deprecation_time".into());
+        assert!(told.detail.contains("the next apply makes them"));
+    }
+
+    #[tokio::test]
+    async fn an_image_that_is_replaced_gives_its_name_up_in_time() {
+        let aws = Aws::default()
+            .on("DescribeImages", fixtures::image("available", &[]))
+            .on("DescribeImages", fixtures::NO_IMAGES);
+        let client = aws.client(TagPolicy::default());
+        let stop = CancellationToken::new();
+        wait_for_name(&client.clients, "orders", Some(fixtures::IMAGE), &stop)
+            .await
+            .expect("free in the end");
     }
 
     #[tokio::test]
@@ -355,7 +427,7 @@ mod tests {
             .on("DescribeImages", proven)
             .on("DescribeImages", fixtures::NO_IMAGES);
         let client = aws.client(TagPolicy::default());
-        wait_for_name(&client.clients, "orders", &CancellationToken::new())
+        wait_for_name(&client.clients, "orders", None, &CancellationToken::new())
             .await
             .expect("free in the end");
         assert_eq!(aws.calls("DescribeImages").len(), 2);
@@ -369,7 +441,7 @@ mod tests {
         ];
         let aws = Aws::default().on("DescribeImages", fixtures::image("pending", &pending));
         let client = aws.client(TagPolicy::default());
-        wait_for_name(&client.clients, "orders", &CancellationToken::new())
+        wait_for_name(&client.clients, "orders", None, &CancellationToken::new())
             .await
             .expect("swept by the run");
     }

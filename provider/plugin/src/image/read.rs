@@ -4,7 +4,7 @@ use consistent_aws::ec2::images::{self, Image};
 use tfplug::{Diagnostics, Result, Value};
 use tracing::info;
 
-use super::{condition, model::ImageModel};
+use super::{condition, model::ImageModel, snapshot_tags};
 use crate::{client::Client, diagnose, tags};
 
 /// None where image and snapshots are all gone. While a snapshot is left there is something to destroy.
@@ -33,6 +33,7 @@ pub(super) async fn read(client: &Client, mut state: ImageModel) -> Result<Optio
     };
     let missing = recorded.len() - existing.len();
     state.state = Value::Known(condition::of(&image, state.session(), missing));
+    state.snapshot_tags = snapshot_tags::refreshed(&client.tags, &state.snapshot_tags, &existing);
     take_image(client, &mut state, &image).await?;
     Ok(Some(state))
 }
@@ -44,6 +45,7 @@ async fn take_image(
 ) -> Result<(), Diagnostics> {
     let region = client.clients.region().await.map_err(diagnose::config)?;
     state.take_facts(image, &region);
+    state.take_settings(image);
     let managed = client.tags.managed(&image.tags);
     let (own, all) = (tags::known(&state.tags), tags::known(&state.tags_all));
     let shown = client
