@@ -63,6 +63,19 @@ fn requests(
         ("ec2:DescribeTags", json!({})),
         ("ec2:DescribeVolumes", json!({})),
         ("ec2:DescribeVpcs", json!({})),
+        ("ec2:DisableImageDeprecation", json!({"ImageId": image})),
+        (
+            "ec2:DisableImageDeregistrationProtection",
+            json!({"ImageId": image}),
+        ),
+        (
+            "ec2:EnableImageDeprecation",
+            json!({"ImageId": image, "DeprecateAt": "2035-01-01T00:00:00Z"}),
+        ),
+        (
+            "ec2:EnableImageDeregistrationProtection",
+            json!({"ImageId": image}),
+        ),
         ("ec2:GetInstanceUefiData", json!({"InstanceId": image})),
         (
             "ec2:ModifyImageAttribute",
@@ -211,6 +224,28 @@ async fn life_of_an_image(source: &Source, user: User) -> Result<(), ApiError> {
         json!({"ResourceId.1": image, "Tag.1.Key": "team"}),
     )
     .await?;
+    let settings = [
+        ("ec2:ModifyImageAttribute", "Description.Value", "new"),
+        (
+            "ec2:EnableImageDeprecation",
+            "DeprecateAt",
+            "2035-01-01T00:00:00Z",
+        ),
+        ("ec2:DisableImageDeprecation", "DryRun", "false"),
+        (
+            "ec2:EnableImageDeregistrationProtection",
+            "WithCooldown",
+            "false",
+        ),
+        (
+            "ec2:DisableImageDeregistrationProtection",
+            "DryRun",
+            "false",
+        ),
+    ];
+    for (action, name, value) in settings {
+        call(action, json!({"ImageId": image, (name): value})).await?;
+    }
     call("ec2:DeregisterImage", json!({"ImageId": image})).await?;
     for device in shown["blockDeviceMapping"].as_array().unwrap() {
         let snapshot = &device["ebs"]["snapshotId"];
