@@ -63,19 +63,6 @@ fn requests(
         ("ec2:DescribeTags", json!({})),
         ("ec2:DescribeVolumes", json!({})),
         ("ec2:DescribeVpcs", json!({})),
-        ("ec2:DisableImageDeprecation", json!({"ImageId": image})),
-        (
-            "ec2:DisableImageDeregistrationProtection",
-            json!({"ImageId": image}),
-        ),
-        (
-            "ec2:EnableImageDeprecation",
-            json!({"ImageId": image, "DeprecateAt": "2035-01-01T00:00:00Z"}),
-        ),
-        (
-            "ec2:EnableImageDeregistrationProtection",
-            json!({"ImageId": image}),
-        ),
         ("ec2:GetInstanceUefiData", json!({"InstanceId": image})),
         (
             "ec2:ModifyImageAttribute",
@@ -119,6 +106,18 @@ fn requests(
     ]
 }
 
+/// The same for what changes an image in time.
+fn upkeep(image: &str) -> Vec<(&'static str, Value)> {
+    let of_image = || json!({"ImageId": image});
+    let until = json!({"ImageId": image, "DeprecateAt": "2035-01-01T00:00:00Z"});
+    vec![
+        ("ec2:DisableImageDeprecation", of_image()),
+        ("ec2:DisableImageDeregistrationProtection", of_image()),
+        ("ec2:EnableImageDeprecation", until),
+        ("ec2:EnableImageDeregistrationProtection", of_image()),
+    ]
+}
+
 fn is_refusal(answer: &Result<Value, ApiError>) -> bool {
     let codes = [
         "UnauthorizedOperation",
@@ -148,7 +147,8 @@ async fn others(source: &Source) -> (String, String, String) {
 /// The actions that `user` is refused, of all that there are.
 async fn refused(source: &Source, user: User) -> BTreeSet<&'static str> {
     let (image, snapshot, volume) = others(source).await;
-    let requests = requests(source, &image, &snapshot, &volume);
+    let mut requests = requests(source, &image, &snapshot, &volume);
+    requests.extend(upkeep(&image));
     let tried: BTreeSet<String> = requests
         .iter()
         .map(|(action, _)| (*action).to_owned())
