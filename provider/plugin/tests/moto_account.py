@@ -2,13 +2,14 @@
 
 Prints where they are as one line of JSON and ends with its standard input: `windows` and `linux` are instances, `taken` is
 an image of the Windows one by that name, `plain` one of the other, `proven` one that bears the tags of a proof. Moto has no DescribeInstanceInformation: here
-no instance has an agent.
+no instance has an agent. What `moto_upkeep.py` adds is said there.
 """
 
 import json
 import sys
 
 import boto3
+import moto_upkeep
 from moto.server import ThreadedMotoServer
 from moto.ssm.responses import SimpleSystemManagerResponse
 
@@ -52,6 +53,7 @@ def image(ec2, instance, name, description=""):
 
 
 def main():
+    moto_upkeep.install()
     SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod support;
+mod upkeep;
 mod wrong;
 
 use std::{
