@@ -18,8 +18,8 @@ use crate::{duration, tags::ConfiguredTags};
 /// At least one engine has to be named, e.g. `postgresql = {}`; with several, one hold covers them all. A change of the
 /// server, an engine, `quiesce`, `capture`, `triggers` or the name makes a new image; everything else changes in place.
 ///
-/// How to import an image, to move one here from `aws_ami_from_instance`, and to replace one without a gap, stands in the
-/// [guide](https://registry.terraform.io/providers/consistent-db/consistent/latest/docs/guides/adopting-images).
+/// The [guide](../guides/adopting-images) tells how to import an image, to move one here from `aws_ami_from_instance`, and to
+/// replace one without a gap.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct ImageModel {
     /// The image's name, unique in its account and region: 3 to 128 letters, digits, spaces and `()[]./-'@_`. Either this
