@@ -18,8 +18,7 @@ demo: install-demo ## a proven image beside a plain one, of a live PostgreSQL, i
 	@$(CARGO) build --quiet $(STAGE)
 	@$(CARGO) run --quiet --package acceptance --bin demo
 
-# The scenarios belong here, and join as soon as the whole suite has been seen to pass in one run: see CHANGELOG.md.
-test: install lint unit conformance lab ## everything but the scenarios and the benchmark, as CI runs it
+test: install lint unit conformance lab scenarios ## everything but the benchmark, as CI runs it
 
 lint: ## formatting, clippy, layers
 	$(CARGO) fmt --all --check

@@ -32,16 +32,38 @@ const PACE: Duration = Duration::from_millis(5);
 /// After a lost connection.
 const RECONNECT: Duration = Duration::from_millis(50);
 
+/// How hard pgbench writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intensity {
+    /// As fast as the server answers.
+    Full,
+    /// 200 transactions a second: a busy server, which leaves the machine room for whatever is tried on it.
+    Steady,
+}
+
+impl Intensity {
+    /// Both cores busy, and room for whatever is measured.
+    const CLIENTS: &'static str = "--client=4";
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Full => &[Self::CLIENTS],
+            Self::Steady => &[Self::CLIENTS, "--rate=200"],
+        }
+    }
+}
+
 /// Both clients, at work.
 pub struct Load {
     machine: Machine,
+    intensity: Intensity,
     ledger: Arc<Mutex<Ledger>>,
     writer: JoinHandle<()>,
 }
 
 impl Load {
-    /// Starts `clients` of pgbench and the writer. The writer's table begins empty.
-    pub async fn start(machine: &Machine, clients: u32) -> Result<Self, Error> {
+    /// Starts pgbench and the writer. The writer's table begins empty.
+    pub async fn start(machine: &Machine, intensity: Intensity) -> Result<Self, Error> {
         sql(
             machine,
             "DROP TABLE IF EXISTS ledger; CREATE TABLE ledger (sequence bigint PRIMARY KEY)",
@@ -51,20 +73,20 @@ impl Load {
         let writer = tokio::spawn(write_for_ever(machine.clone(), ledger.clone()));
         let load = Self {
             machine: machine.clone(),
+            intensity,
             ledger,
             writer,
         };
-        load.start_pgbench(clients).await?;
+        load.start_pgbench().await?;
         load.writes_after(clock::now(), QUICKLY).await?;
         Ok(load)
     }
 
     /// Starts pgbench, again after a reboot; the writer reconnects by itself. It is restarted when it loses its
     /// connections, as a service would be.
-    pub async fn start_pgbench(&self, clients: u32) -> Result<(), Error> {
-        let clients = clients.to_string();
+    pub async fn start_pgbench(&self) -> Result<(), Error> {
         let unit = format!("--unit={UNIT}");
-        let start = [
+        let mut start = vec![
             "systemd-run",
             "--quiet",
             "--collect",
@@ -76,10 +98,9 @@ impl Load {
             "pgbench",
             "--no-vacuum",
             "--time=86400",
-            "--client",
-            &clients,
-            DATABASE,
         ];
+        start.extend(self.intensity.arguments());
+        start.push(DATABASE);
         run(&self.machine, &start).await
     }
 

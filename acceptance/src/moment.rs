@@ -49,9 +49,9 @@ impl Moment {
     }
 }
 
-/// A run sends three scripts: probe, hold, release.
-const HOLD: usize = 2;
-const RELEASE: usize = 3;
+/// A run sends four scripts: probe, arm, hold, release.
+const HOLD: usize = 3;
+const RELEASE: usize = 4;
 
 /// How many different commands came this far.
 fn commands(entries: &[Entry], stage: &str) -> usize {
@@ -156,8 +156,11 @@ mod tests {
         let mut entries = vec![
             command("probe", "delivered"),
             command("probe", "replied Success"),
-            command("hold", "delivered"),
+            command("arm", "delivered"),
+            command("arm", "replied Success"),
         ];
+        assert!(!Moment::HoldDelivered.reached(&entries));
+        entries.push(command("hold", "delivered"));
         assert!(Moment::HoldDelivered.reached(&entries));
         assert!(!Moment::Held.reached(&entries));
         entries.push(command("hold", "delivered"));

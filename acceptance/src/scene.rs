@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     Error, binaries, clock,
     configuration::{Access, Configuration},
+    load::Intensity,
     moment::{Follower, Moment},
     stage::{self, Stage},
     terraform::{Outcome, Run, Terraform},
@@ -255,7 +256,7 @@ impl Theatre {
     pub async fn scene(&mut self, layout: Layout) -> Result<Scene<'_>, Error> {
         if self.0.as_ref().is_none_or(|stage| stage.layout != layout) {
             self.strike().await?;
-            self.0 = Some(Stage::set("scenarios", layout).await?);
+            self.0 = Some(Stage::set("scenarios", layout, Intensity::Steady).await?);
         }
         match &self.0 {
             Some(stage) => Scene::set(stage).await,

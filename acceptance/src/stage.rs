@@ -18,7 +18,7 @@ use crate::{
     configuration::Access,
     judge::{self, Judgement},
     ledger::Ledger,
-    load::Load,
+    load::{Intensity, Load},
     timeline::Span,
 };
 
@@ -27,9 +27,6 @@ const DIRECTORY: &str = "/var/tmp/consistent-lab";
 
 /// A server that was built before boots in seconds; two busy cores need longer.
 const BOOT_WITHIN: Duration = Duration::from_mins(2);
-
-/// Both cores busy, and room for whatever is measured.
-const CLIENTS: u32 = 4;
 
 /// The server that every stage has: a large one in small. Its WAL fills `max_wal_size` every few seconds, so that it
 /// checkpoints all the time, and its database is several times its buffers, so that pages go to disk all the time.
@@ -61,9 +58,9 @@ pub struct Stage {
 
 impl Stage {
     /// Sets it: lab, server, load.
-    pub async fn set(purpose: &str, layout: Layout) -> Result<Self, Error> {
+    pub async fn set(purpose: &str, layout: Layout, intensity: Intensity) -> Result<Self, Error> {
         let lab = open_lab(purpose).await?;
-        match Self::in_lab(&lab, layout).await {
+        match Self::in_lab(&lab, layout, intensity).await {
             Ok((instance, machine, load)) => Ok(Self {
                 account: Account::new(&Access::of(&lab, User::Operator)),
                 lab,
@@ -79,14 +76,18 @@ impl Stage {
         }
     }
 
-    async fn in_lab(lab: &Lab, layout: Layout) -> Result<(String, Machine, Load), Error> {
+    async fn in_lab(
+        lab: &Lab,
+        layout: Layout,
+        intensity: Intensity,
+    ) -> Result<(String, Machine, Load), Error> {
         let image = lab.golden_image(layout, &server()).await?;
         let instance = lab.launch(&image, "production")?;
         lab.ready(&instance, BOOT_WITHIN).await?;
         let machine = lab
             .machine(&instance)
             .ok_or_else(|| Error::Unexpected(format!("{instance} has no machine")))?;
-        let load = Load::start(&machine, CLIENTS).await?;
+        let load = Load::start(&machine, intensity).await?;
         Ok((instance, machine, load))
     }
 
@@ -98,7 +99,7 @@ impl Stage {
     /// Starts pgbench again, after the server was rebooted.
     pub async fn load_again(&self) -> Result<(), Error> {
         self.lab.ready(&self.instance, BOOT_WITHIN).await?;
-        self.load.start_pgbench(CLIENTS).await
+        self.load.start_pgbench().await
     }
 
     /// How long the production server's writes were held, since `instant`.

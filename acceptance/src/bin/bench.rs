@@ -14,6 +14,7 @@ use acceptance::{
     bench::{Journal, Line, Made, Round, Row, judge, make, render, rows},
     binaries,
     console::say,
+    load::Intensity,
     machine,
     stage::Stage,
 };
@@ -72,7 +73,7 @@ async fn bench(options: &Options) -> Result<(), Error> {
 /// All rows of one layout, on one server.
 async fn play(book: &Book, layout: Layout, due: &[Row], rounds: usize) -> Result<(), Error> {
     say(&format!("{}: starting the server", layout.name()));
-    let stage = Stage::set("bench", layout).await?;
+    let stage = Stage::set("bench", layout, Intensity::Full).await?;
     stage.lab.configure(|settings| {
         settings.capture.stagger = Stagger::Random {
             max_ms: STAGGER_MS,

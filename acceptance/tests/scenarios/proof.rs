@@ -22,8 +22,10 @@ pub(crate) fn all() -> Vec<Scenario> {
         a_volume_missing_from_the_image,
         a_reboot_during_the_hold,
         success_without_a_report_for_the_probe,
+        success_without_a_report_for_the_arm,
         success_without_a_report_for_the_hold,
         success_without_a_report_for_the_release,
+        the_arm_delivered_twice,
         the_hold_delivered_twice,
         the_release_delivered_twice,
     ]
@@ -136,6 +138,10 @@ async fn success_without_a_report_for_the_probe(scene: &Scene<'_>) -> Result<(),
     without_a_report(scene, "probe").await
 }
 
+async fn success_without_a_report_for_the_arm(scene: &Scene<'_>) -> Result<(), Error> {
+    without_a_report(scene, "arm").await
+}
+
 async fn success_without_a_report_for_the_hold(scene: &Scene<'_>) -> Result<(), Error> {
     without_a_report(scene, "hold").await
 }
@@ -158,6 +164,11 @@ async fn without_a_report(scene: &Scene<'_>, script: &str) -> Result<(), Error> 
         .await?
         .failed_saying("printed nothing")?;
     scene.nothing_left().await
+}
+
+/// The agent resubmits: a second `arm` neither locks nor flushes again, whatever the first one has come to.
+async fn the_arm_delivered_twice(scene: &Scene<'_>) -> Result<(), Error> {
+    delivered_twice(scene, "arm").await
 }
 
 /// The agent resubmits. A second `hold` that comes while the first one holds, or after the release, finds what was

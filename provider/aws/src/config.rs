@@ -3,6 +3,9 @@
 mod account;
 mod clients;
 mod credentials;
+mod metadata;
+pub mod region;
+mod retries;
 mod user_agent;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
@@ -18,6 +21,8 @@ use crate::CallError;
 pub struct Settings {
     /// Else `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile, instance metadata.
     pub region: Option<String>,
+    /// Takes a region that [`region::KNOWN`] does not list.
+    pub skip_region_validation: bool,
     /// A profile named here goes before credentials in the environment; one named by `AWS_PROFILE` after them.
     pub profile: Option<String>,
     pub access_key: Option<String>,
@@ -35,9 +40,14 @@ pub struct Settings {
     pub endpoints: Endpoints,
     /// The region whose STS endpoint is asked, where it differs from `region`.
     pub sts_region: Option<String>,
-    /// How often a call outside a session is retried. Calls of a session never are: the protocol owns time.
+    pub metadata: Metadata,
+    pub network: Network,
+    /// How often a call outside a session is retried, else as `AWS_MAX_ATTEMPTS` or the profile says, else 25 times.
+    /// Calls of a session never are: the protocol owns time.
     pub max_retries: Option<u32>,
     pub retry_mode: Option<RetryMode>,
+    /// What retries may cost together before no more are made: one costs 5. No limit where it is not set, or 0.
+    pub token_bucket_capacity: Option<usize>,
     pub use_fips_endpoint: Option<bool>,
     pub use_dualstack_endpoint: Option<bool>,
     /// Where not empty, no other account is touched.
@@ -114,6 +124,39 @@ pub struct Endpoints {
     pub sts: Option<String>,
 }
 
+/// How the metadata service of an EC2 instance is asked for credentials and region.
+#[derive(Clone, Debug, Default)]
+pub struct Metadata {
+    /// URL in place of the well-known addresses; else `AWS_EC2_METADATA_SERVICE_ENDPOINT`.
+    pub endpoint: Option<String>,
+    /// Else `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`.
+    pub mode: Option<MetadataMode>,
+    /// It is not asked at all; nor is it where `AWS_EC2_METADATA_DISABLED` is `true`.
+    pub skip: bool,
+}
+
+/// Which of its two well-known addresses the metadata service is asked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetadataMode {
+    Ipv4,
+    Ipv6,
+}
+
+/// How AWS is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// URL, else `HTTP_PROXY`. It may hold a password.
+    pub http_proxy: Option<Secret>,
+    /// URL, else `HTTPS_PROXY`, else `http_proxy`. It may hold a password.
+    pub https_proxy: Option<Secret>,
+    /// Hosts that are reached directly, separated by commas; else `NO_PROXY`.
+    pub no_proxy: Option<String>,
+    /// PEM file with the only certificates to trust, in place of the system's; else `AWS_CA_BUNDLE`.
+    pub custom_ca_bundle: Option<PathBuf>,
+    /// Certificates are not looked at.
+    pub insecure: bool,
+}
+
 /// How the SDK spaces its retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryMode {
@@ -129,6 +172,19 @@ pub enum ConfigError {
         "no AWS region: set `region` in the provider block, AWS_REGION in the environment, or `region` in the profile"
     )]
     NoRegion,
+    #[error("{}", region::objection(.region))]
+    UnknownRegion { region: String },
+    #[error("the certificates of `custom_ca_bundle` (or AWS_CA_BUNDLE) cannot be used: {}: {why}", path.display())]
+    CaBundle { path: PathBuf, why: String },
+    #[error(
+        "`{argument}` (or the environment's {}) is not the URL of a proxy, such as http://proxy.example.com:3128",
+        argument.to_uppercase()
+    )]
+    Proxy { argument: &'static str },
+    #[error(
+        "`ec2_metadata_service_endpoint` is not a URL such as http://169.254.169.254: {endpoint:?}"
+    )]
+    MetadataEndpoint { endpoint: String },
     /// Half a key pair.
     #[error(
         "`access_key` and `secret_key` belong together, and `token` to both: `{missing}` is not set"

@@ -144,15 +144,17 @@ fn without_credentials(action: &'static str, cause: &CredentialsError) -> CallEr
 /// No connection came about: nothing was sent.
 fn unreachable(action: &'static str, error: &(dyn Error + 'static)) -> CallError {
     let service = action.split(':').next().unwrap_or_default();
+    let cause = root_cause(error);
+    // rustls begins so whatever is wrong with a certificate.
+    let advice = if cause.starts_with("invalid peer certificate") {
+        "`custom_ca_bundle` names the certificates to trust, those of a proxy that opens TLS among them".to_owned()
+    } else {
+        format!("Check `region`, `endpoints {{ {service} }}`, the network, and the proxy")
+    };
+    let message = format!("no connection to the {service} endpoint: {cause}. {advice}");
     CallError {
         retry: Retry::After(TRANSIENT),
-        ..CallError::refused(
-            action,
-            format!(
-                "no connection to the {service} endpoint: {}. Check `region`, `endpoints {{ {service} }}`, the network, and the proxy",
-                root_cause(error)
-            ),
-        )
+        ..CallError::refused(action, message)
     }
 }
 

@@ -1,5 +1,9 @@
 //! One HTTP client for all of AWS: connection pools and TLS are shared, and made by the first request.
 
+mod insecure;
+mod proxy;
+mod trust;
+
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -9,38 +13,92 @@ use std::{
 use aws_smithy_http_client::{
     ConnectorBuilder,
     proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
-    http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn},
+    http::{
+        HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+        SharedHttpConnector, http_client_fn,
+    },
+    orchestrator::HttpRequest,
     runtime_components::RuntimeComponents,
 };
+
+use self::{insecure::Insecure, proxy::Proxies};
+use crate::config::{ConfigError, Network};
 
 /// Connect and read time-out: a connector bakes them in, so there is one for each pair in use.
 type Timeouts = (Option<Duration>, Option<Duration>);
 
-/// HTTPS by rustls over aws-lc with the system's roots; proxies as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say.
-pub(crate) fn client() -> SharedHttpClient {
+/// HTTPS by rustls over aws-lc, with the certificates and proxies of `network`, else those of the system and the
+/// environment. Reads the file with the certificates.
+pub(crate) fn client(network: &Network) -> Result<SharedHttpClient, ConfigError> {
+    let plan = Plan {
+        proxies: Proxies::of(network, |name| std::env::var(name).ok())?,
+        trust: trust::context(network, |name| std::env::var(name).ok())?,
+    };
     let connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>> = Mutex::default();
-    http_client_fn(move |settings, components| {
+    Ok(http_client_fn(move |settings, components| {
         let timeouts = (settings.connect_timeout(), settings.read_timeout());
         connectors
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .entry(timeouts)
-            .or_insert_with(|| connector(settings, components))
+            .or_insert_with(|| SharedHttpConnector::new(plan.connector(settings, components)))
             .clone()
-    })
+    }))
 }
 
-fn connector(
-    settings: &HttpConnectorSettings,
-    components: &RuntimeComponents,
-) -> SharedHttpConnector {
-    let mut builder = ConnectorBuilder::default()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .connector_settings(settings.clone())
-        .proxy_config(ProxyConfig::from_env());
-    builder.set_sleep_impl(components.sleep_impl());
-    SharedHttpConnector::new(builder.build())
+/// How connections are made.
+struct Plan {
+    proxies: Proxies,
+    /// None where no certificate is looked at.
+    trust: Option<TlsContext>,
 }
+
+impl Plan {
+    fn connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> ByScheme {
+        let sdk = |trust: &TlsContext, proxy: ProxyConfig| {
+            let mut builder = ConnectorBuilder::default()
+                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                .tls_context(trust.clone())
+                .connector_settings(settings.clone())
+                .proxy_config(proxy);
+            builder.set_sleep_impl(components.sleep_impl());
+            SharedHttpConnector::new(builder.build())
+        };
+        let nobody = trust::nobody();
+        let plain = self.trust.as_ref().unwrap_or(&nobody);
+        ByScheme {
+            http: sdk(plain, self.proxies.for_http()),
+            https: match &self.trust {
+                Some(trust) => sdk(trust, self.proxies.for_https()),
+                None => SharedHttpConnector::new(Insecure::new(settings, &self.proxies)),
+            },
+        }
+    }
+}
+
+/// The SDK's connector knows one proxy; a provider block can name one for `http://` and another for `https://`.
+#[derive(Debug)]
+struct ByScheme {
+    http: SharedHttpConnector,
+    https: SharedHttpConnector,
+}
+
+impl HttpConnector for ByScheme {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if request.uri().starts_with("https:") {
+            self.https.call(request)
+        } else {
+            self.http.call(request)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,5 +12,7 @@ pub mod ssm;
 
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod server;
 
 pub use errors::CallError;

@@ -29,7 +29,7 @@ pub(crate) enum Answer {
 /// One request as it went out.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    /// `CreateImage`, `SendCommand`...
+    /// `CreateImage`, `SendCommand`...; the path, where a service names its actions by that.
     pub(crate) action: String,
     pub(crate) uri: String,
     pub(crate) headers: HashMap<String, String>,
@@ -44,6 +44,12 @@ impl Asked {
             .filter_map(|pair| pair.split_once('='))
             .find(|(key, _)| decoded(key) == name)
             .map(|(_, value)| decoded(value))
+    }
+
+    fn path(&self) -> String {
+        let behind_host = self.uri.splitn(4, '/').nth(3).unwrap_or_default();
+        let path = behind_host.split('?').next().unwrap_or_default();
+        format!("/{path}")
     }
 
     /// The access key that signed it.
@@ -217,7 +223,7 @@ fn asked(request: &HttpRequest) -> Asked {
     };
     asked.action = match asked.headers.get("x-amz-target") {
         Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
-        None => asked.param("Action").unwrap_or_default(),
+        None => asked.param("Action").unwrap_or_else(|| asked.path()),
     };
     asked
 }

@@ -13,6 +13,10 @@ pub(crate) fn config(error: ConfigError) -> Diagnostic {
     let detail = sentence(&error.to_string());
     let summary = match error {
         ConfigError::NoRegion => "No AWS region",
+        ConfigError::UnknownRegion { .. } => "Unknown AWS region",
+        ConfigError::CaBundle { .. } => "No certificates to trust",
+        ConfigError::Proxy { .. } => "Invalid proxy",
+        ConfigError::MetadataEndpoint { .. } => "Invalid metadata service",
         ConfigError::HalfAKey { .. } => "Half a key pair",
         ConfigError::WrongAccount { .. } => "This AWS account may not be touched",
         ConfigError::Call(error) => return call(error),

@@ -1,13 +1,19 @@
 //! The provider as a whole: its block, and what it offers.
 
 mod block;
+mod endpoints;
+mod environment;
+mod problems;
 mod roles;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod values;
 
 use consistent_aws::config::{Clients, Settings};
 use tfplug::{Context, Provider, Registry, Result, async_trait};
 
-use self::block::ProviderBlock;
+use self::{block::ProviderBlock, environment::Environment};
 use crate::{client::Client, image::ImageResource};
 
 /// Proven consistent images of live database servers.
@@ -24,16 +30,20 @@ impl Provider for Consistent {
         registry.resource(ImageResource);
     }
 
-    async fn validate(&self, _cx: &Context<Client>, config: ProviderBlock) -> Result<()> {
-        config.problems().or_ok(())
+    async fn validate(&self, cx: &Context<Client>, config: ProviderBlock) -> Result<()> {
+        if let Some(warning) = config.unheeded() {
+            cx.warn(warning);
+        }
+        config.problems(&Environment::of_process()).or_ok(())
     }
 
     /// Touches neither files nor network: both wait until a client is used for the first time.
     async fn configure(&self, cx: &Context<Client>, config: ProviderBlock) -> Result<Client> {
-        let tags = config.tag_policy();
+        let environment = Environment::of_process();
+        let tags = config.tag_policy(&environment);
         let settings = Settings {
             terraform_version: cx.terraform_version().map(str::to_owned),
-            ..config.settings()?
+            ..config.settings(&environment)?
         };
         Ok(Client {
             tags,

@@ -1,6 +1,7 @@
 //! The built binary under the real terraform: configurations that validate, that do not, and plans against moto's EC2.
 
 mod adoption;
+mod provider_block;
 mod support;
 mod upkeep;
 mod wrong;
@@ -23,54 +24,21 @@ resource "consistent_db_image" "orders" {
 
 #[test]
 fn the_examples_are_valid() {
-    for example in [
-        "provider/provider.tf",
-        "resources/consistent_db_image/resource.tf",
+    let resource = "resources/consistent_db_image/resource.tf";
+    let import = "resources/consistent_db_image/import-by-string-id.tf";
+    for examples in [
+        &["provider/provider.tf"][..],
+        &[resource],
+        &[resource, import],
     ] {
-        let path = format!("{}/../../examples/{example}", env!("CARGO_MANIFEST_DIR"));
-        let terraform = Terraform::new(&std::fs::read_to_string(path).expect("an example"));
-        let answer = terraform.run(&["validate"]);
-        assert!(answer.success, "{example}: {}", answer.text);
+        let text = |example: &&str| {
+            let path = format!("{}/../../examples/{example}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).expect("an example")
+        };
+        let texts: String = examples.iter().map(text).collect();
+        let answer = Terraform::new(&texts).run(&["validate"]);
+        assert!(answer.success, "{examples:?}: {}", answer.text);
     }
-}
-
-#[test]
-fn a_block_of_the_aws_provider_is_understood() {
-    let block = r#"
-provider "consistent" {
-  region                      = "eu-central-1"
-  access_key                  = "AKIDTEST"
-  secret_key                  = "secret"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_region_validation      = true
-  skip_requesting_account_id  = true
-  max_retries                 = 5
-  retry_mode                  = "adaptive"
-  allowed_account_ids         = ["123456789012"]
-  assume_role {
-    role_arn     = "arn:aws:iam::123456789012:role/first"
-    session_name = "ci"
-    duration     = "1h"
-  }
-  assume_role {
-    role_arn    = "arn:aws:iam::210987654321:role/second"
-    external_id = "abc"
-  }
-  endpoints {
-    ec2 = "http://127.0.0.1:1"
-  }
-  default_tags {
-    tags = { Team = "dba" }
-  }
-  ignore_tags {
-    keys         = ["Scanned"]
-    key_prefixes = ["cost/"]
-  }
-}
-"#;
-    let answer = Terraform::new(&format!("{block}{IMAGE}")).run(&["validate"]);
-    assert!(answer.success, "{}", answer.text);
 }
 
 #[test]
@@ -81,7 +49,7 @@ fn several_problems_are_said_at_once() {
     let provider = r#"
 provider "consistent" {
   sts_region  = "eu-central-1"
-  max_retries = 1000
+  retry_mode  = "fast"
   assume_role {
     role_arn = "admin"
   }
@@ -100,7 +68,7 @@ provider "consistent" {
             &provider,
             [
                 "Must be an ARN",
-                "Must be at least 0 and at most 100, not 1000.",
+                "Must be one of \"standard\", \"adaptive\", not \"fast\".",
             ],
         ),
     ] {

@@ -1,5 +1,5 @@
 # shellcheck shell=dash
-# Letting writes go on: the one implementation that hold, release and switch share.
+# Letting writes go on: the one implementation that arm, hold, release and switch share.
 #
 # Safe to repeat, safe when nothing is held, safe when two do it at once. It touches only what the hold has registered.
 
@@ -13,7 +13,7 @@ let_go() {
     UNHELD=""
     mkdir -p "$1"
     recall "$1"
-    stop_owner "$1"
+    stop_scripts "$1"
     recall "$1"
     case $H_METHOD in
         freeze) thaw_all "$1" ;;
@@ -24,16 +24,18 @@ let_go() {
     LET_GO_AT=$NOW
 }
 
-# Ends a hold that is still being brought about, so that nothing new is held behind our back. One that has answered, or is letting go itself,
-# does nothing more.
-stop_owner() {
-    local pid
-    ! first_line "$1/claim/by" || [ "$LINE" != hold ] || return 0
-    [ ! -e "$1/answer" ] && alive_in "$1/owner" || return 0
-    pid=${LINE%% *}
-    [ "$pid" != $$ ] || return 0
-    kill -KILL "$pid" 2>/dev/null
-    await 2000 5 ended_in "$1/owner"
+# Ends the scripts that still arm or hold, so that nothing new is held behind our back. One that has answered, or is letting go itself, does
+# nothing more.
+stop_scripts() {
+    local phase pid
+    for phase in arm hold; do
+        ! first_line "$1/claim/by" || [ "$LINE" != "$phase" ] || continue
+        at_work "$1" "$phase" || continue
+        pid=${LINE%% *}
+        [ "$pid" != $$ ] || continue
+        kill -KILL "$pid" 2>/dev/null
+        await 2000 5 ended_in "$1/$phase.pid"
+    done
 }
 
 ended_in() {

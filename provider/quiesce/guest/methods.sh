@@ -16,6 +16,14 @@ start_worker() {
     WORKER=$!
 }
 
+# Notes when the first write could be held: what a hold lasted is counted from here. `began` stands a few processes earlier, which on a busy
+# guest is a twentieth of a short hold.
+take_first() {
+    [ ! -e "$OWN/taken" ] || return 0
+    now
+    printf '%s\n' "$NOW" >"$OWN/taken"
+}
+
 # Waits for worker $2, process $1, until uptime HOLD_UNTIL; fails if it failed or is not done by then.
 worker_done() {
     now
@@ -33,7 +41,7 @@ hold_by_freeze() {
     while read -r device point; do
         number=$((number + 1))
         unspell "$point"
-        start_worker "$number" exec fsfreeze --freeze "$PLAIN"
+        start_worker "$number" freeze "$PLAIN"
         worker_done "$WORKER" "$number" && continue
         # A freeze that failed is not ours to thaw; one that still hangs is.
         ! ended "$WORKER" || rm -f "$OWN/worker.$number"
@@ -42,6 +50,11 @@ hold_by_freeze() {
         return 1
     done <"$OWN/mounts"
     freeze_witness
+}
+
+freeze() {
+    take_first
+    exec fsfreeze --freeze "$1"
 }
 
 # From now on not one sector may be written to the devices beneath the frozen file systems.
@@ -73,6 +86,7 @@ pause_by_cgroup() {
     slurp "$OWN/cgroups"
     before=$TEXT
     write_whole "$OWN/cgroups" "$before$NEWLINE$CGROUP" || return 1
+    take_first
     now
     # Once it is frozen nobody comes or goes, and the answer is certain.
     if echo 1 >"$CGROUP/cgroup.freeze" && await $((HOLD_UNTIL - NOW)) 2 frozen "$CGROUP" && cgroup_is_of "$CGROUP" "$1"; then
@@ -101,7 +115,7 @@ pause_by_signal() {
         [ -n "$settled" ] && [ -n "$seen" ] && [ -z "$fresh" ] && return 0
         record "$fresh"
         # shellcheck disable=SC2086 # pids
-        [ -z "$fresh" ] || kill -STOP $fresh 2>/dev/null
+        [ -z "$fresh" ] || { take_first; kill -STOP $fresh 2>/dev/null; }
         seen="$seen$fresh"
         now
         [ "$NOW" -lt "$HOLD_UNTIL" ] || return 1
@@ -145,34 +159,7 @@ hold_by_stop() {
 }
 
 stop_servers() {
+    take_first
     # Commands of our own, every word of them quoted when they were remembered.
     eval "$STOP_COMMANDS"
-}
-
-# ---- writing out ------------------------------------------------------------------------------------------------------
-
-# Writes every data mount's dirty pages out, all at once, until uptime $1; looks every $2 ms whether that is done.
-sync_mounts() {
-    local until="$1" pause="$2" device point pids="" pid
-    while read -r device point; do
-        unspell "$point"
-        sync_mount "$PLAIN" </dev/null >/dev/null 2>&1 &
-        pids="$pids $!"
-    done <"$OWN/mounts"
-    for pid in $pids; do
-        now
-        await $((until - NOW)) "$pause" ended "$pid" || { SAID="sync is not done within its time limit"; return 1; }
-        wait "$pid" || { SAID="sync failed"; return 1; }
-    done
-}
-
-sync_failed() {
-    problem sync_failed "The data mounts could not be written out: $SAID." \
-        "Look for storage that does not answer, or raise max_hold_seconds."
-    return 1
-}
-
-# One file system, or all of them where the guest's sync cannot choose.
-sync_mount() {
-    sync -f "$1" 2>/dev/null || sync
 }

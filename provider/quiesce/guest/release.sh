@@ -8,31 +8,25 @@ release() {
     open_state
     boot_id
     [ "$BOOT_ID" = "$CDB_BOOT_ID" ] || broken boot "The guest has booted since it was probed."
-    adopt
-    if ! mkdir "$OWN/releasing" 2>/dev/null && twin_answers; then
-        cat "$OWN/report"
-        return
+    if ! adopt release; then
+        await 60000 5 twin_is_done
+        ! slurp "$OWN/release.answer" || { printf '%s\n' "$TEXT"; return; }
+        # It died.
+        write_whole "$OWN/release.pid" "$MYSELF"
     fi
-    myself
-    write_whole "$OWN/releaser" "$MYSELF"
-    # Claimed before anything is read: a hold that begins only now will see the claim, or we see the hold.
-    claim "$OWN" release || was_claimed
-    if [ -e "$OWN/owner" ]; then
+    # Claimed before anything is read: an arm or hold that begins only now will see the claim, or we see and end it.
+    claim "$OWN" release
+    stop_scripts "$OWN"
+    if [ -e "$OWN/began" ]; then
         let_go_of_session
     else
         answer_never_held
     fi
 }
 
-# Another delivery of this release came first: its answer is ours, unless it died.
-twin_answers() {
-    await 1000 5 test -e "$OWN/releaser"
-    await 60000 5 twin_is_done
-    [ -e "$OWN/report" ]
-}
-
+# Another delivery of this release came first: its answer is ours, unless it dies.
 twin_is_done() {
-    [ -e "$OWN/report" ] || ! alive_in "$OWN/releaser"
+    ! at_work "$OWN" release
 }
 
 let_go_of_session() {
@@ -59,13 +53,16 @@ broken() {
 verify() {
     local role
     recall "$OWN"
-    case $(cat "$OWN/answer" 2>/dev/null) in
+    case $(cat "$OWN/hold.answer" 2>/dev/null) in
         *'"phase":"hold","outcome":"held"'*) ;;
         *) broken held "The hold was never complete." ;;
     esac
     if first_line "$OWN/fired"; then
         broken switch "The dead-man's switch fired at uptime ${LINE%% *} ms: ${LINE#* }."
     fi
+    # An earlier delivery of this very release that died is no stranger: what it let go shows in what is not held any more.
+    first_line "$OWN/claim/by" || LINE=somebody
+    [ "$LINE" = release ] || broken let-go "The hold was let go before: by $LINE."
     for role in first spare; do
         alive_in "$OWN/switch.$role" || broken switch "The $role switch does not stand guard any more."
     done
@@ -74,13 +71,6 @@ verify() {
         pause) verify_paused ;;
         stop) verify_stopped ;;
     esac
-}
-
-# Whoever else let go was first.
-was_claimed() {
-    first_line "$OWN/claim/by" || LINE=somebody
-    # An earlier delivery of this very release that died: what it let go shows in what is not held any more.
-    [ "$LINE" = release ] || broken let-go "The hold was let go before: by $LINE."
 }
 
 # Not one sector was written beneath the frozen file systems. That they are frozen shows when they are thawed.
@@ -126,21 +116,24 @@ verify_stopped() {
 answer() {
     local outcome=lapsed hold_ms=null
     [ -n "$BROKEN" ] || outcome=held
-    [ -z "$H_BEGAN" ] || [ "$1" = false ] || hold_ms=$((LET_GO_AT - H_BEGAN))
+    [ -z "$H_TAKEN" ] || [ "$1" = false ] || hold_ms=$((LET_GO_AT - H_TAKEN))
     compose_release "$outcome" "$1" "$hold_ms"
-    if [ "$1" = true ]; then
-        write_whole "$OWN/report" "$ANSWER"
-        unlock "$OWN"
-    fi
+    [ "$1" = false ] || stand_down
     printf '%s\n' "$ANSWER"
 }
 
-# A tombstone: a hold that is delivered after this refuses.
+# The session was armed at most. The claim is its tombstone: an arm or a hold that is delivered after this refuses.
 answer_never_held() {
     broken never-held "This session holds nothing on this guest."
     compose_release lapsed true null
-    write_whole "$OWN/report" "$ANSWER"
+    stand_down
     printf '%s\n' "$ANSWER"
+}
+
+# Puts the answer on record, which ends the switches, and gives the lock back.
+stand_down() {
+    write_whole "$OWN/release.answer" "$ANSWER"
+    unlock "$OWN"
 }
 
 compose_release() {

@@ -1,5 +1,5 @@
 # shellcheck shell=dash
-# From the engines asked for to servers, paths, mounts and disks: what probe and hold both have to know.
+# From the engines asked for to servers, paths, mounts and disks: what probe, arm and hold all have to know.
 
 SERVERS=""
 # "purpose path" a line, the path in mountinfo's spelling.

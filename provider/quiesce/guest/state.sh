@@ -1,19 +1,23 @@
 # shellcheck shell=dash
 # What the scripts of one session, and the sessions of one guest, know of each other: files on /run, in memory, gone with the boot.
 #
-#   $STATE/sessions/<session>/   one directory per session, made by whoever comes first, hold or release
-#     owner, releaser            "pid start" of the script at work
-#     releasing/                 made (atomically) by the first delivery of the release
-#     method, mounts, limits     what the hold is: "freeze"; "device mount-point" a line; "armed-at flush-limit max-hold" in ms
+#   $STATE/sessions/<session>/   one directory per session, made by whoever comes first, arm or release
+#     arm.pid, hold.pid, release.pid
+#                                "pid start" of the delivery that does a script's work; made (atomically, with its content) by the first
+#     arm.answer, hold.answer, release.answer
+#                                what that delivery answered; before it stands, the script is at work, or died
+#     method, mounts             what the hold is: "freeze"; "device mount-point" a line
+#     limits                     until when to flush (uptime), how long then to wait for a hold, how long that may last: in ms
+#     armed                      uptime after which no hold may come any more
 #     began                      uptime right before the first write could be held
+#     taken                      uptime when the first of all that is held was taken: from then on the hold is counted
 #     worker.<n>                 "pid start" of a process that may still bring about a hold (fsfreeze in D state)
 #     pids, cgroups              what is paused
 #     start, down                how what is stopped is started again, and what tells that it is still down
 #     witness                    what must not have moved when the hold is let go
-#     answer                     the hold's report; before it stands, the hold is incomplete
 #     claim/                     made (atomically) by the first who lets go
 #     switch.first, switch.spare "pid start" of the two switches; fired: "uptime reason"
-#     over, report               everything is let go; the release's report
+#     over                       everything is let go
 #   $STATE/hold                  the lock: a symbolic link to the one session that may hold (made atomically)
 
 # The directory of this session -> OWN.
@@ -23,7 +27,7 @@ locate_state() {
 
 open_state() {
     locate_state
-    [ -d "$STATE/sessions" ] || mkdir -p "$STATE/sessions"
+    mkdir -p "$OWN" 2>/dev/null
 }
 
 # Forgets sessions of the day before yesterday and earlier.
@@ -32,9 +36,25 @@ forget_old_sessions() {
         -exec rm -rf {} + 2>/dev/null
 }
 
-# Makes this script the first of its session. Fails for every later one: a repeated hold, or a hold after its release.
+# Makes this script the one delivery that does the work of phase $1; fails for every later one. Whoever sees the file sees its content.
 adopt() {
-    mkdir "$OWN" 2>/dev/null
+    local mine="$OWN/$1.pid.$$" status
+    myself
+    write_whole "$mine" "$MYSELF" || return 1
+    ln "$mine" "$OWN/$1.pid"
+    status=$?
+    rm -f "$mine"
+    return $status
+} 2>/dev/null
+
+# Is the script of phase $2 at work for the session of directory $1? Its pid -> LINE.
+at_work() {
+    [ ! -e "$1/$2.answer" ] && alive_in "$1/$2.pid"
+}
+
+# Did that script die before it answered? Asked in this order: what is dead answers no more.
+died() {
+    [ -e "$1/$2.pid" ] && ! alive_in "$1/$2.pid" && [ ! -e "$1/$2.answer" ]
 }
 
 LOCKED=""
@@ -62,37 +82,39 @@ claim() {
 
 # Is everything of session directory $1 let go for good?
 is_over() {
-    [ -e "$1/over" ] || [ -e "$1/report" ]
+    [ -e "$1/over" ] || [ -e "$1/release.answer" ]
 }
 
 # Is somebody at work who holds, or who will let go? Directory: $1.
 in_progress() {
-    alive_in "$1/switch.first" || alive_in "$1/switch.spare" || { [ ! -e "$1/answer" ] && alive_in "$1/owner"; }
+    alive_in "$1/switch.first" || alive_in "$1/switch.spare" || at_work "$1" arm || at_work "$1" hold
 }
 
-# What the hold in directory $1 is -> H_METHOD, H_MOUNTS, H_PIDS, H_CGROUPS, H_START, H_BEGAN, H_FIRES. What cannot be read keeps the
-# value it had: the switch goes on from memory should somebody delete the directory.
+# What the hold in directory $1 is -> H_METHOD, H_MOUNTS, H_PIDS, H_CGROUPS, H_START, H_BEGAN, H_TAKEN, H_FIRES: when the switch fires, or stands down
+# because no hold has come. What cannot be read keeps the value it had: the switch goes on from memory should somebody delete the directory.
 recall() {
-    local armed flush_limit max_hold
+    local flush_until armed_limit max_hold
     ! first_line "$1/method" || H_METHOD=$LINE
     ! slurp "$1/mounts" || H_MOUNTS=$TEXT
     ! slurp "$1/pids" || H_PIDS=$TEXT
     ! slurp "$1/cgroups" || H_CGROUPS=$TEXT
     ! slurp "$1/start" || H_START=$TEXT
     if first_line "$1/limits"; then
-        read -r armed flush_limit max_hold <<LIMITS
+        read -r flush_until armed_limit max_hold <<LIMITS
 $LINE
 LIMITS
         H_MAX_HOLD=$max_hold
-        H_FIRES=$((armed + flush_limit + max_hold))
+        H_FIRES=$((flush_until + armed_limit))
     fi
+    ! first_line "$1/armed" || H_FIRES=$LINE
     ! first_line "$1/began" || H_BEGAN=$LINE
+    ! first_line "$1/taken" || H_TAKEN=$LINE
     [ -z "$H_BEGAN" ] || H_FIRES=$((H_BEGAN + H_MAX_HOLD))
 }
 
 # Forgets what `recall` learnt.
 forget() {
-    H_METHOD="" H_MOUNTS="" H_PIDS="" H_CGROUPS="" H_START="" H_BEGAN="" H_FIRES="" H_MAX_HOLD=""
+    H_METHOD="" H_MOUNTS="" H_PIDS="" H_CGROUPS="" H_START="" H_BEGAN="" H_TAKEN="" H_FIRES="" H_MAX_HOLD=""
 }
 forget
 

@@ -1,6 +1,6 @@
 # shellcheck shell=dash
-# The dead-man's switch: lets writes go on when nobody else did. It runs twice, "first" and "spare", each watching the other, so that no
-# single kill leaves writes held. Its text and its data are in memory from the moment it is armed; it reads and writes only /run.
+# The dead-man's switch: lets writes go on when nobody else did, and stands down where no hold came. It runs twice, "first" and "spare", each
+# watching the other, so that no single kill leaves writes held. Its text and its data are in memory from the moment it is armed; it reads and writes only /run.
 
 # How often it looks, in ms: a dead hold is noticed this late.
 SWITCH_TICK=200
@@ -20,7 +20,7 @@ switch() {
     until is_over "$OWN"; do
         # The hold is complete once it has answered: what is then recalled needs no second look.
         if [ -z "$complete" ]; then
-            [ ! -e "$OWN/answer" ] || complete=1
+            [ ! -e "$OWN/hold.answer" ] || complete=1
             recall "$OWN"
         fi
         time_to_fire "$twin" "$patience" && ! is_over "$OWN" && fire "$reason"
@@ -28,25 +28,28 @@ switch() {
     done
 }
 
-# Has the twin been armed, or died who would arm it?
+# Has the twin been started, or died who would start it?
 twin_or_orphan() {
-    [ -e "$OWN/switch.$1" ] || ! alive_in "$OWN/owner"
+    [ -e "$OWN/switch.$1" ] || ! alive_in "$OWN/arm.pid"
 }
 
 # Is it time? Why -> reason.
 time_to_fire() {
+    local phase
     now
     if [ "$NOW" -ge $((H_FIRES + $2)) ]; then
-        reason="the hold outlived its limit of $H_MAX_HOLD ms"
+        reason="no hold came in time"
+        [ -z "$H_BEGAN" ] || reason="the hold outlived its limit of $H_MAX_HOLD ms"
+        return 0
     elif ! alive_in "$OWN/switch.$1"; then
         reason="one of the two switches was killed"
-    elif [ ! -e "$OWN/answer" ] && ! alive_in "$OWN/owner"; then
-        reason="the script that was bringing about the hold died"
-    elif [ -e "$OWN/releaser" ] && ! alive_in "$OWN/releaser"; then
-        reason="the script that was letting go died"
-    else
-        return 1
+        return 0
     fi
+    for phase in arm hold release; do
+        reason="the script that was to $phase died"
+        ! died "$OWN" "$phase" || return 0
+    done
+    return 1
 }
 
 # Sleeps until there may be something to do.

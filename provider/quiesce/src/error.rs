@@ -49,7 +49,7 @@ pub enum Step {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// Nothing was touched.
+    /// Nothing was held.
     #[error("{}", listed(.problems))]
     Refused { problems: Vec<Problem> },
     #[error("the guest could not hold writes: {}", listed(.problems))]
@@ -185,6 +185,11 @@ impl Cause {
             }) => Some(*wait),
             _ => None,
         }
+    }
+
+    /// The guest was certainly not reached: its state is what it was before.
+    pub(crate) fn not_sent(&self) -> bool {
+        matches!(self, Self::Guest(GuestError::NotSent { .. }))
     }
 
     fn advice(&self) -> String {

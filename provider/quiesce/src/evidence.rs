@@ -83,6 +83,8 @@ pub struct Mark {
 pub enum Moment {
     ProbeSent,
     ProbeAnswered,
+    ArmSent,
+    ArmAnswered,
     HoldSent,
     HoldAnswered,
     CaptureCalled,
@@ -100,7 +102,8 @@ impl Moment {
         match self {
             Self::ProbeSent => Step::Probe,
             Self::ProbeAnswered => Step::Sweep,
-            Self::HoldSent => Step::Hold,
+            Self::ArmSent => Step::Arm,
+            Self::ArmAnswered | Self::HoldSent => Step::Hold,
             Self::HoldAnswered | Self::CaptureCalled | Self::CaptureAnswered => Step::Capture,
             Self::SnapshotsSeen | Self::ReleaseSent => Step::Release,
             Self::ReleaseAnswered => Step::Settle,

@@ -133,7 +133,7 @@ impl<G: Guest, I: Imager> Run<G, I> {
     /// undone.
     fn wait_before_retry(&self, failure: &Failure) -> Option<Duration> {
         let wait = failure.cause.retry_after()?;
-        let early = matches!(failure.step, Step::Hold | Step::Capture);
+        let early = matches!(failure.step, Step::Arm | Step::Hold | Step::Capture);
         let undone = matches!(failure.database, Database::NeverHeld | Database::Released)
             && matches!(failure.image, ImageFate::None | ImageFate::Discarded);
         let in_time = Instant::now() + wait < self.recorder.started + self.plan.within;
@@ -144,7 +144,8 @@ impl<G: Guest, I: Imager> Run<G, I> {
 
 /// The proof, link by link.
 async fn prove<G: Guest, I: Imager>(attempt: Arc<Attempt<G, I>>) -> Result<Proof, Broken> {
-    let armed = Probed::ask(attempt).await?.sweep().await?.arm();
+    let probed = Probed::ask(attempt).await?.sweep().await?;
+    let armed = probed.arm().await?;
     let held = armed.hold().await?;
     let captured = held.capture().await;
     let released = captured.release().await?;

@@ -1,4 +1,4 @@
-//! Renders the three guest scripts: values first, each quoted, then the static text of `guest/` and of the engines.
+//! Renders the four guest scripts: values first, each quoted, then the static text of `guest/` and of the engines.
 //!
 //! The inputs and the answers are described in docs/design/guest-protocol.md.
 
@@ -12,8 +12,8 @@ use crate::{
     shell::assignment,
 };
 
-/// How long a hold may flush (checkpoint, sync) before its first hold begins. A checkpoint writes all of
-/// `shared_buffers`: minutes where that is large and the volume slow. Nothing is held meanwhile.
+/// How long arming may flush (checkpoint, sync). A checkpoint writes all of `shared_buffers`: minutes where that is
+/// large and the volume slow. Nothing is held meanwhile.
 pub const FLUSH_LIMIT: Duration = Duration::from_mins(5);
 
 /// The probe answers in 0.3 s; a guest that takes this long is in trouble that the user should hear about.
@@ -22,8 +22,8 @@ const PROBE_LIMIT: Duration = Duration::from_mins(1);
 /// A release thaws in milliseconds, but may have to wait for a stopped service to start and accept connections.
 const RELEASE_LIMIT: Duration = Duration::from_mins(3);
 
-/// What a hold may take beyond its flush and its hold: detection, arming, letting go after a failure.
-const HOLD_MARGIN: Duration = Duration::from_secs(30);
+/// What arm and hold may take beyond flush and hold: detection, starting the switches, letting go after a failure.
+const MARGIN: Duration = Duration::from_secs(30);
 
 const PRELUDE: &str = include_str!("../guest/prelude.sh");
 const PROCESSES: &str = include_str!("../guest/processes.sh");
@@ -37,17 +37,20 @@ const LET_GO: &str = include_str!("../guest/let_go.sh");
 const SWITCH: &str = include_str!("../guest/switch.sh");
 const SERVERS: &str = include_str!("../guest/servers.sh");
 const PROBE: &str = include_str!("../guest/probe.sh");
+const SYNC: &str = include_str!("../guest/sync.sh");
+const STEP: &str = include_str!("../guest/step.sh");
+const ARM: &str = include_str!("../guest/arm.sh");
 const HOLD: &str = include_str!("../guest/hold.sh");
 const RELEASE: &str = include_str!("../guest/release.sh");
 
-/// What a hold is asked to do.
+/// What a guest is armed for, and then asked to do.
 #[derive(Clone, Debug)]
 pub struct Hold<'a> {
     pub session: &'a SessionId,
     pub engines: &'a [Options],
     /// The boot that the probe saw.
     pub boot_id: &'a str,
-    /// Guest uptime after which the hold refuses to begin.
+    /// Guest uptime after which the script refuses to begin.
     pub start_before: Duration,
     pub method: Method,
     /// The dead-man's switch fires this long after the first hold began.
@@ -66,17 +69,13 @@ pub fn probe(session: &SessionId, engines: &[Options]) -> Script {
     script("probe", &values, &bare(&text), PROBE_LIMIT)
 }
 
-/// Arms the switch, flushes, holds writes.
-pub fn hold(hold: &Hold<'_>) -> Script {
+/// Takes the lock, starts the switches, flushes: makes ready for `hold`, and holds nothing. The guest then waits for the
+/// hold's script for as long as `armed_limit`, and stands down where none comes.
+pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
     let values = [
-        common(hold.session),
-        engine_values(hold.engines),
-        assignment("CDB_BOOT_ID", hold.boot_id),
-        assignment("CDB_START_BEFORE_MS", &milliseconds(hold.start_before)),
-        assignment("CDB_METHOD", hold.method.as_str()),
-        assignment("CDB_MAX_HOLD_MS", &milliseconds(hold.max_hold)),
+        hold_values(hold),
         assignment("CDB_FLUSH_LIMIT_MS", &milliseconds(FLUSH_LIMIT)),
-        assignment("CDB_MOUNTS", &hold.mounts.join("\n")),
+        assignment("CDB_ARMED_LIMIT_MS", &milliseconds(armed_limit)),
     ]
     .concat();
     // The switch outlives this script, which therefore carries its text as a value, and runs it too: most of it is
@@ -84,9 +83,38 @@ pub fn hold(hold: &Hold<'_>) -> Script {
     let guard = [PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, SWITCH];
     let guard = assignment("GUARD_TEXT", &bare(&guard)) + "eval \"$GUARD_TEXT\"\n";
     let functions = engine_functions(hold.engines);
-    let text = [MOUNTS, DEVICES, SERVERS, WITNESS, METHODS, &functions, HOLD];
-    let limit = FLUSH_LIMIT + hold.max_hold + HOLD_MARGIN;
-    script("hold", &values, &(guard + &bare(&text)), limit)
+    let text = [MOUNTS, DEVICES, SERVERS, SYNC, &functions, STEP, ARM];
+    script(
+        "arm",
+        &values,
+        &(guard + &bare(&text)),
+        FLUSH_LIMIT + MARGIN,
+    )
+}
+
+/// Holds writes on a guest that is armed.
+pub fn hold(hold: &Hold<'_>) -> Script {
+    let functions = engine_functions(hold.engines);
+    let text = [
+        PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, MOUNTS, DEVICES, SERVERS, SYNC, WITNESS,
+        METHODS, &functions, STEP, HOLD,
+    ];
+    // It begins within the time that a hold may last, and takes at most half of that.
+    let limit = 2 * hold.max_hold + MARGIN;
+    script("hold", &hold_values(hold), &bare(&text), limit)
+}
+
+fn hold_values(hold: &Hold<'_>) -> String {
+    [
+        common(hold.session),
+        engine_values(hold.engines),
+        assignment("CDB_BOOT_ID", hold.boot_id),
+        assignment("CDB_START_BEFORE_MS", &milliseconds(hold.start_before)),
+        assignment("CDB_METHOD", hold.method.as_str()),
+        assignment("CDB_MAX_HOLD_MS", &milliseconds(hold.max_hold)),
+        assignment("CDB_MOUNTS", &hold.mounts.join("\n")),
+    ]
+    .concat()
 }
 
 /// Proves the hold unbroken, lets writes go on, stands the switch down.
@@ -163,8 +191,9 @@ mod tests {
         Options::new(Engine::named("postgresql").expect("an engine of ours"))
     }
 
-    fn hold_of(mounts: &[String]) -> Script {
-        hold(&Hold {
+    /// The scripts that arm for a hold of these mounts, and hold them.
+    fn both_of(mounts: &[String]) -> [Script; 2] {
+        let order = Hold {
             session: &session(),
             engines: &[postgresql()],
             boot_id: "a-boot",
@@ -172,7 +201,8 @@ mod tests {
             method: Method::Pause,
             max_hold: Duration::from_mins(1),
             mounts,
-        })
+        };
+        [arm(&order, Duration::from_secs(45)), hold(&order)]
     }
 
     fn assert_line(script: &Script, line: &str) {
@@ -197,35 +227,43 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_says_when_how_and_what() {
-        let script = hold_of(&["/data".into(), "/it's\\040here".into()]);
-        for line in [
-            "CDB_SESSION='0123456789abcdef0123456789abcdef'",
-            "CDB_BOOT_ID='a-boot'",
-            "CDB_START_BEFORE_MS='1234'",
-            "CDB_METHOD='pause'",
-            "CDB_MAX_HOLD_MS='60000'",
-            "CDB_FLUSH_LIMIT_MS='300000'",
-        ] {
-            assert_line(&script, line);
+    fn arm_and_hold_say_when_how_and_what() {
+        for script in both_of(&["/data".into(), "/it's\\040here".into()]) {
+            for line in [
+                "CDB_SESSION='0123456789abcdef0123456789abcdef'",
+                "CDB_BOOT_ID='a-boot'",
+                "CDB_START_BEFORE_MS='1234'",
+                "CDB_METHOD='pause'",
+                "CDB_MAX_HOLD_MS='60000'",
+            ] {
+                assert_line(&script, line);
+            }
+            let mounts = "CDB_MOUNTS='/data\n/it'\\''s\\040here'\n";
+            assert!(script.text.contains(mounts));
         }
-        assert!(
-            script
-                .text
-                .contains("CDB_MOUNTS='/data\n/it'\\''s\\040here'\n")
-        );
+    }
+
+    #[test]
+    fn only_arming_flushes_and_then_waits() {
+        let [arm, hold] = both_of(&[]);
+        for line in ["CDB_FLUSH_LIMIT_MS='300000'", "CDB_ARMED_LIMIT_MS='45000'"] {
+            assert_line(&arm, line);
+            assert!(!hold.text.contains(line));
+        }
     }
 
     #[test]
     fn the_agent_kills_no_script_that_may_still_succeed() {
-        let longest = FLUSH_LIMIT + Duration::from_mins(1);
-        assert!(hold_of(&[]).kill_after > longest);
+        let [arm, hold] = both_of(&[]);
+        assert!(arm.kill_after > FLUSH_LIMIT);
+        assert!(hold.kill_after > Duration::from_secs(90));
     }
 
     #[test]
     fn comments_stay_here() {
         let release = release(&session(), &[postgresql()], "a-boot");
-        for script in [probe(&session(), &[postgresql()]), hold_of(&[]), release] {
+        let [arm, hold] = both_of(&[]);
+        for script in [probe(&session(), &[postgresql()]), arm, hold, release] {
             let (first, rest) = script.text.split_once('\n').expect("lines");
             assert_eq!(first, "#!/bin/sh");
             assert!(!rest.lines().any(|line| line.starts_with('#')));

@@ -74,8 +74,10 @@ fn section(page: &mut String, block: &Value, path: &[&str]) {
         let hashes = if path.is_empty() { "### " } else { "" };
         let colon = if path.is_empty() { "" } else { ":" };
         let _ = write!(page, "\n{hashes}{heading}{colon}\n\n");
-        for member in listed {
-            let _ = writeln!(page, "{}", member.line(path));
+        let (one, several): (Vec<_>, Vec<_>) =
+            alike(listed).into_iter().partition(|it| it.len() == 1);
+        for members in one.iter().chain(&several) {
+            let _ = writeln!(page, "{}", line(members, path));
         }
     }
     for member in members {
@@ -89,6 +91,24 @@ fn section(page: &mut String, block: &Value, path: &[&str]) {
             section(page, inner, &path);
         }
     }
+}
+
+/// Members of which the same is said, together: three hundred lines alike would hide the others.
+fn alike<'a, 'b>(members: Vec<&'b Member<'a>>) -> Vec<Vec<&'b Member<'a>>> {
+    let mut groups: Vec<Vec<&Member<'_>>> = Vec::new();
+    for member in members {
+        match groups.iter_mut().find(|group| group[0].says_as(member)) {
+            Some(group) => group.push(member),
+            None => groups.push(vec![member]),
+        }
+    }
+    groups
+}
+
+/// What is said of members that are alike.
+fn line(members: &[&Member<'_>], path: &[&str]) -> String {
+    let names: Vec<String> = members.iter().map(|it| format!("`{}`", it.name)).collect();
+    format!("- {} {}", names.join(", "), members[0].about(path))
 }
 
 /// An attribute or a nested block.
@@ -110,7 +130,12 @@ enum Kind {
 }
 
 impl Member<'_> {
-    fn line(&self, path: &[&str]) -> String {
+    fn says_as(&self, other: &Self) -> bool {
+        let said = |it: &Self| (it.ty.clone(), it.notes.clone(), it.description.clone());
+        self.inner.is_none() && other.inner.is_none() && said(self) == said(other)
+    }
+
+    fn about(&self, path: &[&str]) -> String {
         let about: Vec<&str> = std::iter::once(self.ty.as_str())
             .chain(self.notes.iter().copied())
             .collect();
@@ -120,10 +145,7 @@ impl Member<'_> {
             Some(_) => format!(" (see [below for nested schema](#{}))", anchor(&path)),
             None => String::new(),
         };
-        let Self {
-            name, description, ..
-        } = self;
-        format!("- `{name}` ({about}) {description}{below}")
+        format!("({about}) {}{below}", self.description)
     }
 }
 
@@ -225,6 +247,18 @@ mod tests {
             "### Required\n\n- `name` (String) Its name.\n\n### Optional\n\n- `secret` (String, Sensitive) Hidden.\n\
              - `size` (Number) Its size.\n\n### Read-Only\n\n- `id` (String) Its id.\n"
         ));
+    }
+
+    #[test]
+    fn members_of_which_the_same_is_said_share_a_line_after_the_others() {
+        let text = |description: &str| json!({ "type": "string", "optional": true, "description": description });
+        let block = json!({ "attributes": { "a": text("Unused."), "b": text("Used."), "c": text("Unused.") } });
+        let mut page = String::new();
+        section(&mut page, &block, &[]);
+        assert_eq!(
+            page,
+            "\n### Optional\n\n- `b` (String) Used.\n- `a`, `c` (String) Unused.\n"
+        );
     }
 
     #[test]

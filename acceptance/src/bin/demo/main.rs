@@ -9,6 +9,7 @@ use acceptance::{
     Error, binaries,
     console::{say, step},
     leftovers,
+    load::Intensity,
     stage::{self, Stage},
 };
 use lab::host::Layout;
@@ -38,7 +39,7 @@ async fn demo() -> Result<(), Error> {
     say("");
     let stage = step(
         "starting the lab, and in it a production server: PostgreSQL 15, data and WAL on two volumes (built once, then kept)",
-        Stage::set(PURPOSE, Layout::TwoExt4),
+        Stage::set(PURPOSE, Layout::TwoExt4, Intensity::Full),
     )
     .await?;
     let drawing = drawing()?;

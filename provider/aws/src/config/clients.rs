@@ -1,16 +1,14 @@
 //! The clients, each made when it is first asked for.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use aws_config::{
-    BehaviorVersion, ConfigLoader, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig,
-};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::sync::OnceCell;
 
 use super::{
-    Caller, ConfigError, RetryMode, Settings, account, credentials,
+    Caller, ConfigError, Settings, account, credentials, metadata, region, retries,
     user_agent::{self, Appendix},
 };
 use crate::http;
@@ -27,7 +25,8 @@ pub struct Clients {
 
 struct Shared {
     settings: Settings,
-    http: SharedHttpClient,
+    /// In place of the network, for tests.
+    http: Option<SharedHttpClient>,
     sdk: OnceCell<SdkConfig>,
     caller: OnceCell<Caller>,
     ec2: OnceCell<aws_sdk_ec2::Client>,
@@ -38,11 +37,10 @@ struct Shared {
 impl Clients {
     /// Nothing is read, resolved or connected before a client is asked for.
     pub fn new(settings: Settings) -> Self {
-        Self::over(settings, http::client())
+        Self::over(settings, None)
     }
 
-    /// The same, with requests going where a test wants them.
-    pub(crate) fn over(settings: Settings, http: SharedHttpClient) -> Self {
+    fn over(settings: Settings, http: Option<SharedHttpClient>) -> Self {
         let shared = Shared {
             settings,
             http,
@@ -74,7 +72,7 @@ impl Clients {
     pub async fn ec2(&self) -> Result<&aws_sdk_ec2::Client, ConfigError> {
         let make = || async {
             let sdk = self.admitted().await?;
-            let config = configured!(aws_sdk_ec2, sdk, self.shared.settings.endpoints.ec2);
+            let config = configured!(aws_sdk_ec2, sdk, &self.shared.settings, ec2);
             Ok(aws_sdk_ec2::Client::from_conf(config.build()))
         };
         self.shared.ec2.get_or_try_init(make).await
@@ -84,7 +82,7 @@ impl Clients {
     pub async fn ssm(&self) -> Result<&aws_sdk_ssm::Client, ConfigError> {
         let make = || async {
             let sdk = self.admitted().await?;
-            let config = configured!(aws_sdk_ssm, sdk, self.shared.settings.endpoints.ssm);
+            let config = configured!(aws_sdk_ssm, sdk, &self.shared.settings, ssm);
             Ok(aws_sdk_ssm::Client::from_conf(config.build()))
         };
         self.shared.ssm.get_or_try_init(make).await
@@ -120,13 +118,17 @@ impl fmt::Debug for Clients {
     }
 }
 
-/// A service's configuration: the shared one, its endpoint, the user agent's appendix.
+/// A service's configuration: the shared one, its endpoint, its retries, the user agent's appendix.
 macro_rules! configured {
-    ($service:ident, $sdk:expr, $endpoint:expr) => {{
+    ($service:ident, $sdk:expr, $settings:expr, $endpoint:ident) => {{
+        let settings: &Settings = $settings;
         let mut config = $service::config::Builder::from($sdk);
-        if let Some(url) = &$endpoint {
+        if let Some(url) = &settings.endpoints.$endpoint {
             config = config.endpoint_url(url);
         }
+        config = config
+            .retry_partition(retries::partition(settings))
+            .retry_classifier(retries::NetworkRetries);
         if let Some(appendix) = Appendix::from_env() {
             config = config.interceptor(appendix);
         }
@@ -136,16 +138,24 @@ macro_rules! configured {
 use configured;
 
 pub(super) fn sts_config(settings: &Settings, sdk: &SdkConfig) -> aws_sdk_sts::config::Builder {
-    let config = configured!(aws_sdk_sts, sdk, settings.endpoints.sts);
+    let config = configured!(aws_sdk_sts, sdk, settings, sts);
     match &settings.sts_region {
         Some(region) => config.region(Region::new(region.clone())),
         None => config,
     }
 }
 
-async fn load(settings: &Settings, http: SharedHttpClient) -> Result<SdkConfig, ConfigError> {
+/// `http`: where a test wants its requests to go.
+async fn load(
+    settings: &Settings,
+    http: Option<SharedHttpClient>,
+) -> Result<SdkConfig, ConfigError> {
+    let http = http.map_or_else(|| http::client(&settings.network), Ok)?;
+    let metadata = metadata::client(settings, &http)?;
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
+        .region(region::resolve(settings, metadata.as_ref()).await?)
+        .no_credentials()
         .timeout_config(
             TimeoutConfig::builder()
                 .operation_attempt_timeout(ATTEMPT_LIMIT)
@@ -153,21 +163,15 @@ async fn load(settings: &Settings, http: SharedHttpClient) -> Result<SdkConfig, 
         );
     let loader = user_agent::introduce(loader, settings.terraform_version.as_deref());
     let base = override_chain(loader, settings).load().await;
-    region_of(&base)?;
-    let credentials = credentials::resolve(settings, &base)?;
-    let retries = retries(settings, base.retry_config());
-    Ok(base
-        .into_builder()
-        .credentials_provider(credentials)
-        .retry_config(retries)
-        .build())
+    let retries = retries::config(settings, &base);
+    let base = base.into_builder().retry_config(retries).build();
+    let credentials = credentials::resolve(settings, &base, metadata)?;
+    let configured = base.into_builder().credentials_provider(credentials);
+    Ok(configured.build())
 }
 
 /// What the provider block sets goes before environment and files; what it does not set is theirs.
 fn override_chain(mut loader: ConfigLoader, settings: &Settings) -> ConfigLoader {
-    if let Some(region) = &settings.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
     }
@@ -194,29 +198,27 @@ pub(super) fn profile_files(settings: &Settings) -> Option<EnvConfigFiles> {
     }
     let mut files = EnvConfigFiles::builder()
         .include_default_config_file(configs.is_empty())
-        .include_default_credentials_file(credentials.is_empty());
-    for path in configs {
+        .include_default_credentials_file(credentials.is_empty())
+        // There may be no other one, which the builder does not bear.
+        .with_contents(EnvConfigFileKind::Config, "");
+    for path in existing(configs) {
         files = files.with_file(EnvConfigFileKind::Config, path);
     }
-    for path in credentials {
+    for path in existing(credentials) {
         files = files.with_file(EnvConfigFileKind::Credentials, path);
     }
     Some(files.build())
 }
 
-fn retries(settings: &Settings, chain: Option<&RetryConfig>) -> RetryConfig {
-    let mut retries = chain.cloned().unwrap_or_else(RetryConfig::standard);
-    if let Some(mode) = settings.retry_mode {
-        retries = retries.with_retry_mode(match mode {
-            RetryMode::Standard => aws_config::retry::RetryMode::Standard,
-            RetryMode::Adaptive => aws_config::retry::RetryMode::Adaptive,
-        });
-    }
-    match settings.max_retries {
-        // The SDK counts attempts.
-        Some(retries_wanted) => retries.with_max_attempts(retries_wanted.saturating_add(1)),
-        None => retries,
-    }
+/// A file that is not there is passed over, as hashicorp/aws does: the same block may run where keys come from elsewhere.
+fn existing(paths: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
+    paths.iter().filter(|path| {
+        let exists = path.exists();
+        if !exists {
+            tracing::warn!(path = %path.display(), "a shared file of the provider block does not exist");
+        }
+        exists
+    })
 }
 
 fn region_of(sdk: &SdkConfig) -> Result<String, ConfigError> {

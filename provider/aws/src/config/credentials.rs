@@ -1,58 +1,54 @@
-//! Where the credentials come from: keys, a profile or the SDK's chain, then one role after the other.
-//!
-//! The SDK's own role providers know neither source identity, transitive tags nor inline web identity tokens, so the
-//! two STS calls are made here.
+//! Where the credentials come from: a web identity, keys, a profile or the SDK's chain, then one role after the other.
 
-use std::time::Duration;
+mod roles;
 
 use aws_config::{
-    SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    SdkConfig,
+    ecs::EcsCredentialsProvider,
+    environment::EnvironmentVariableCredentialsProvider,
+    imds::{self, credentials::ImdsCredentialsProvider},
+    meta::credentials::CredentialsProviderChain,
+    profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig,
+    web_identity_token::WebIdentityTokenCredentialsProvider,
 };
-use aws_credential_types::provider::{error::CredentialsError, future};
-use aws_sdk_sts::{
-    Client,
-    config::{Credentials, IdentityCache, ProvideCredentials, SharedCredentialsProvider},
-    types::{PolicyDescriptorType, Tag},
+use aws_credential_types::{
+    credential_fn::provide_credentials_fn, provider::error::CredentialsError,
 };
+use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 
-use super::{AssumeRole, ConfigError, Secret, Settings, WebIdentity, WebIdentityToken, clients};
-use crate::CallError;
+use self::roles::RoleProvider;
+use super::{ConfigError, Settings, clients};
 
-/// The credentials that `settings` asks for; `base` holds those of the SDK's own chain.
+/// The credentials that `settings` asks for. `metadata`: the instance's, where it may be asked.
 pub(super) fn resolve(
     settings: &Settings,
     base: &SdkConfig,
+    metadata: Option<imds::Client>,
 ) -> Result<SharedCredentialsProvider, ConfigError> {
-    let start = start(settings, base)?;
-    Ok(settings.assume_role.iter().fold(start, |provider, role| {
-        let sts = sts(settings, base, provider);
-        SharedCredentialsProvider::new(RoleProvider {
-            sts,
-            session: Session::Role(role.clone()),
-        })
+    let start = start(settings, base, metadata)?;
+    Ok(settings.assume_role.iter().fold(start, |caller, role| {
+        SharedCredentialsProvider::new(RoleProvider::assuming(role, caller, settings, base))
     }))
 }
 
-fn start(settings: &Settings, base: &SdkConfig) -> Result<SharedCredentialsProvider, ConfigError> {
-    let chain = || {
-        base.credentials_provider()
-            .expect("the loader always sets a chain of providers")
-    };
+fn start(
+    settings: &Settings,
+    base: &SdkConfig,
+    metadata: Option<imds::Client>,
+) -> Result<SharedCredentialsProvider, ConfigError> {
     if let Some(identity) = &settings.assume_role_with_web_identity {
-        // This call is not signed: the chain is never asked.
-        let sts = sts(settings, base, chain());
-        let session = Session::WebIdentity(identity.clone());
-        return Ok(SharedCredentialsProvider::new(RoleProvider {
-            sts,
-            session,
-        }));
+        let provider = RoleProvider::with_token(identity, settings, base);
+        return Ok(SharedCredentialsProvider::new(provider));
     }
     if let Some(keys) = keys(settings)? {
         return Ok(SharedCredentialsProvider::new(keys));
     }
+    let sources = Sources::new(settings, base, metadata);
     Ok(match &settings.profile {
-        Some(profile) => SharedCredentialsProvider::new(of_profile(profile, settings, base)),
-        None => chain(),
+        // The chain would prefer keys in the environment to a profile that the user chose here.
+        Some(name) => SharedCredentialsProvider::new(sources.profile(Some(name))),
+        None => SharedCredentialsProvider::new(sources.chain()),
     })
 }
 
@@ -75,155 +71,77 @@ fn keys(settings: &Settings) -> Result<Option<Credentials>, ConfigError> {
     }
 }
 
-/// The SDK's chain would prefer keys in the environment to a profile that the user chose here.
-fn of_profile(
-    profile: &str,
-    settings: &Settings,
-    base: &SdkConfig,
-) -> ProfileFileCredentialsProvider {
-    let mut context = ProviderConfig::without_region().with_region(base.region().cloned());
-    if let Some(http) = base.http_client() {
-        context = context.with_http_client(http);
+/// The SDK's sources of credentials: its own chain can be told neither where instance metadata is, nor to leave it alone.
+struct Sources<'a> {
+    settings: &'a Settings,
+    context: ProviderConfig,
+    metadata: Option<imds::Client>,
+}
+
+impl<'a> Sources<'a> {
+    fn new(settings: &'a Settings, base: &SdkConfig, metadata: Option<imds::Client>) -> Self {
+        let mut context = ProviderConfig::without_region()
+            .with_region(base.region().cloned())
+            .with_use_fips(base.use_fips())
+            .with_use_dual_stack(base.use_dual_stack());
+        if let Some(http) = base.http_client() {
+            context = context.with_http_client(http);
+        }
+        if let Some(retries) = base.retry_config() {
+            context = context.with_retry_config(retries.clone());
+        }
+        if let Some(limits) = base.timeout_config() {
+            context = context.with_timeout_config(limits.clone());
+        }
+        Self {
+            settings,
+            context,
+            metadata,
+        }
     }
-    let builder = ProfileFileCredentialsProvider::builder()
-        .configure(&context)
-        .profile_name(profile);
-    match clients::profile_files(settings) {
-        Some(files) => builder.profile_files(files).build(),
-        None => builder.build(),
+
+    /// In the order of the AWS SDKs.
+    fn chain(&self) -> CredentialsProviderChain {
+        let web = WebIdentityTokenCredentialsProvider::builder().configure(&self.context);
+        let container = EcsCredentialsProvider::builder().configure(&self.context);
+        let environment = EnvironmentVariableCredentialsProvider::new();
+        let chain = CredentialsProviderChain::first_try("Environment", environment)
+            .or_else("Profile", self.profile(None))
+            .or_else("WebIdentityToken", web.build())
+            .or_else("EcsContainer", container.build());
+        match self.instance() {
+            Some(instance) => chain.or_else("Ec2InstanceMetadata", instance),
+            None => chain,
+        }
+    }
+
+    /// The profile of this name, or else of `AWS_PROFILE`.
+    fn profile(&self, name: Option<&str>) -> ProfileFileCredentialsProvider {
+        // What `credential_source` of a profile can name.
+        const INSTANCE: &str = "Ec2InstanceMetadata";
+        let mut builder = ProfileFileCredentialsProvider::builder().configure(&self.context);
+        builder = match self.instance() {
+            Some(instance) => builder.with_custom_provider(INSTANCE, instance),
+            None => builder.with_custom_provider(INSTANCE, provide_credentials_fn(skipped)),
+        };
+        if let Some(name) = name {
+            builder = builder.profile_name(name);
+        }
+        match clients::profile_files(self.settings) {
+            Some(files) => builder.profile_files(files).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn instance(&self) -> Option<ImdsCredentialsProvider> {
+        let client = self.metadata.clone()?;
+        let builder = ImdsCredentialsProvider::builder().configure(&self.context);
+        Some(builder.imds_client(client).build())
     }
 }
 
-/// An STS client that is asked once per renewal, so it caches nothing itself.
-fn sts(settings: &Settings, base: &SdkConfig, provider: SharedCredentialsProvider) -> Client {
-    let config = clients::sts_config(settings, base)
-        .credentials_provider(provider)
-        .identity_cache(IdentityCache::no_cache());
-    Client::from_conf(config.build())
-}
-
-/// Credentials of a role, renewed by the SDK's identity cache before they expire.
-#[derive(Debug)]
-struct RoleProvider {
-    sts: Client,
-    session: Session,
-}
-
-#[derive(Debug)]
-enum Session {
-    Role(AssumeRole),
-    WebIdentity(WebIdentity),
-}
-
-impl ProvideCredentials for RoleProvider {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async {
-            let granted = match &self.session {
-                Session::Role(role) => assume(&self.sts, role).await,
-                Session::WebIdentity(identity) => assume_with_token(&self.sts, identity).await,
-            };
-            granted.map_err(CredentialsError::provider_error)
-        })
-    }
-}
-
-async fn assume(sts: &Client, role: &AssumeRole) -> Result<Credentials, CallError> {
-    const ACTION: &str = "sts:AssumeRole";
-    let tags = role.tags.iter().map(|(key, value)| {
-        Tag::builder()
-            .key(key)
-            .value(value)
-            .build()
-            .expect("key and value are set")
-    });
-    let granted = sts
-        .assume_role()
-        .role_arn(&role.role_arn)
-        .role_session_name(session_name(role.session_name.as_ref()))
-        .set_external_id(role.external_id.clone())
-        .set_duration_seconds(seconds(role.duration))
-        .set_policy(role.policy.clone())
-        .set_policy_arns(policies(&role.policy_arns))
-        .set_source_identity(role.source_identity.clone())
-        .set_tags(some(tags.collect()))
-        .set_transitive_tag_keys(some(role.transitive_tag_keys.clone()))
-        .send()
-        .await
-        .map_err(|error| CallError::of(ACTION, &error))?;
-    credentials(ACTION, granted.credentials)
-}
-
-async fn assume_with_token(sts: &Client, identity: &WebIdentity) -> Result<Credentials, CallError> {
-    const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
-    let token = match &identity.token {
-        WebIdentityToken::Inline(token) => token.clone(),
-        WebIdentityToken::File(path) => match std::fs::read_to_string(path) {
-            Ok(token) => Secret::from(token.trim().to_owned()),
-            Err(error) => {
-                let message = format!(
-                    "the web identity token cannot be read from {}: {error}",
-                    path.display()
-                );
-                return Err(CallError::refused(ACTION, message));
-            }
-        },
-    };
-    let granted = sts
-        .assume_role_with_web_identity()
-        .role_arn(&identity.role_arn)
-        .role_session_name(session_name(identity.session_name.as_ref()))
-        .web_identity_token(token.reveal())
-        .set_duration_seconds(seconds(identity.duration))
-        .set_policy(identity.policy.clone())
-        .set_policy_arns(policies(&identity.policy_arns))
-        .send()
-        .await
-        .map_err(|error| CallError::of(ACTION, &error))?;
-    credentials(ACTION, granted.credentials)
-}
-
-fn credentials(
-    action: &'static str,
-    granted: Option<aws_sdk_sts::types::Credentials>,
-) -> Result<Credentials, CallError> {
-    let granted =
-        granted.ok_or_else(|| CallError::refused(action, "the answer holds no credentials"))?;
-    let expires = granted
-        .expiration
-        .try_into()
-        .map_err(|_| CallError::refused(action, "the credentials' expiry is out of range"))?;
-    Ok(Credentials::new(
-        granted.access_key_id,
-        granted.secret_access_key,
-        Some(granted.session_token),
-        Some(expires),
-        "assumed role",
+async fn skipped() -> Result<Credentials, CredentialsError> {
+    Err(CredentialsError::not_loaded(
+        "`skip_metadata_api_check` keeps instance metadata from being asked",
     ))
-}
-
-/// What `CloudTrail` shows as the session of the role; it needs no more than to be recognised.
-fn session_name(chosen: Option<&String>) -> String {
-    chosen
-        .cloned()
-        .unwrap_or_else(|| "terraform-provider-consistent".to_owned())
-}
-
-fn seconds(duration: Option<Duration>) -> Option<i32> {
-    duration.map(|it| i32::try_from(it.as_secs()).unwrap_or(i32::MAX))
-}
-
-fn policies(arns: &[String]) -> Option<Vec<PolicyDescriptorType>> {
-    some(
-        arns.iter()
-            .map(|arn| PolicyDescriptorType::builder().arn(arn).build())
-            .collect(),
-    )
-}
-
-/// STS takes an absent list, but not an empty one.
-fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
-    (!list.is_empty()).then_some(list)
 }

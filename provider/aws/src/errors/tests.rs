@@ -138,7 +138,7 @@ fn real(url: &str) -> aws_sdk_ec2::config::Builder {
     aws_sdk_ec2::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
-        .http_client(crate::http::client())
+        .http_client(crate::http::client(&crate::config::Network::default()).unwrap())
         .endpoint_url(url)
 }
 

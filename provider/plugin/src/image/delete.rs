@@ -32,7 +32,7 @@ pub(super) async fn delete(cx: &Context<Client>, state: &ImageModel) -> Result<(
         info!(image = state.id.known(), "forgotten, as skip_destroy says");
         return Ok(());
     }
-    let removing = remove(&client.clients, state, left_session.as_deref());
+    let removing = Box::pin(remove(&client.clients, state, left_session.as_deref()));
     let left = Work::Delete
         .within_limit(state, cx.stop(), removing)
         .await

@@ -283,7 +283,7 @@ mod tests {
         let cx = testing::context(client);
         let state = import(&cx, fixtures::IMAGE).await.expect("imported");
         assert!(cx.take_warnings().is_empty());
-        let state = read::read(&*cx.client().expect("a client"), state).await;
+        let state = read::read(&cx.client().expect("a client"), state).await;
         let state = state.expect("read").expect("there");
         assert_eq!(state.name, "orders".into());
         assert_eq!(state.state, "available".into());

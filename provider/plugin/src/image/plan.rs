@@ -54,8 +54,8 @@ fn plan_tags(client: &Client, plan: &mut Plan<ImageModel>) -> Result<()> {
         return Ok(());
     };
     let wanted = client.tags.wanted(&own);
-    let of_snapshots = tags::known(&planned.snapshot_tags).unwrap_or_default();
-    let on_snapshots = snapshot_tags::wanted(client, &own, &of_snapshots);
+    let particular = tags::known(&planned.snapshot_tags).unwrap_or_default();
+    let on_snapshots = snapshot_tags::wanted(client, &own, &particular);
     // Of the two sets the snapshots' is the greater one: blame `tags` only for what they are too many by themselves.
     let problem = tags::too_many(&wanted)
         .or_else(|| tags::too_many(&on_snapshots).map(|it| it.at("snapshot_tags")));

@@ -28,9 +28,11 @@ impl From<&ImageModel> for Settings {
         Self {
             description: model.description.known().cloned().unwrap_or_default(),
             deprecation: model.deprecation_time.known().cloned(),
-            protection: on
-                .then_some(Protection::On { cooldown })
-                .unwrap_or_default(),
+            protection: if on {
+                Protection::On { cooldown }
+            } else {
+                Protection::Off
+            },
         }
     }
 }

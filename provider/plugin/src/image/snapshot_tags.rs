@@ -23,8 +23,8 @@ pub(super) fn managed(
     of_snapshots: &ConfiguredTags,
 ) -> Tags {
     let mut all = tags::known(tags_all).unwrap_or_default();
-    all.extend(policy.managed(&tags::known(of_snapshots).unwrap_or_default()));
-    all
+    all.extend(tags::known(of_snapshots).unwrap_or_default());
+    policy.managed(&all)
 }
 
 /// What a refresh shows: the keys that were asked for, each as it is on the first snapshot that differs. What others put

@@ -27,7 +27,7 @@ pub(super) async fn update(
     planned: ImageModel,
 ) -> Result<ImageModel> {
     let client = cx.client()?;
-    let changing = change(&client, prior, &planned);
+    let changing = Box::pin(change(&client, prior, &planned));
     Work::Update
         .within_limit(&planned, cx.stop(), changing)
         .await
@@ -47,8 +47,10 @@ fn unfinished(Unfinished(why): Unfinished) -> Diagnostic {
 
 async fn change(client: &Client, prior: &ImageModel, planned: &ImageModel) -> Result<()> {
     let id = needed(&prior.id, "id")?;
+    // A tag may be ignored since this state was written: it is none of ours any more.
     let of_image = |model: &ImageModel| {
-        let mut all = tags::known(&model.tags_all).unwrap_or_default();
+        let found = tags::known(&model.tags_all).unwrap_or_default();
+        let mut all = client.tags.managed(&found);
         all.extend(record::tags(model));
         all
     };
@@ -167,6 +169,24 @@ mod tests {
             call.contains("snap-1") && call.contains("Value=backup"),
             "{call}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_tag_that_is_ignored_by_now_is_not_removed() {
+        let aws = Aws::default();
+        let mut prior = fixtures::state();
+        let found = ["Scanned", "cost/centre"].map(|key| (key.to_owned(), "1".to_owned()));
+        prior.tags_all = tags::shown(found.into());
+        let policy = TagPolicy {
+            ignored_keys: ["Scanned".to_owned()].into(),
+            ignored_prefixes: ["cost/".to_owned()].into(),
+            ..TagPolicy::default()
+        };
+        let cx = testing::context(aws.client(policy));
+        update(&cx, &prior, fixtures::state())
+            .await
+            .expect("updated");
+        assert!(aws.calls("DeleteTags").is_empty());
     }
 
     #[tokio::test]

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tfplug::{Model, validate};
 
-use super::roles::{AssumeRole, WebIdentity};
+use super::{
+    endpoints::Endpoints,
+    roles::{AssumeRole, WebIdentity},
+    values::{self, unless_empty},
+};
 
 /// Makes images of live database servers on EC2 that are proven consistent, or none.
 ///
@@ -37,108 +41,137 @@ pub(crate) struct ProviderBlock {
     /// The region whose STS endpoint is asked, where it is not `region`.
     #[tf(optional)]
     pub(super) sts_region: Option<String>,
-    /// How often a call is retried. While a database's writes are held nothing is retried, whatever stands here. Default:
-    /// `AWS_MAX_ATTEMPTS`, else the AWS SDK's own.
-    #[tf(optional, validate = validate::range(0..=100))]
-    pub(super) max_retries: Option<u32>,
-    /// `standard`, or `adaptive`, which also slows down after a throttle. Default: `AWS_RETRY_MODE`, else `standard`.
-    #[tf(optional, validate = validate::one_of(&["standard", "adaptive"]))]
-    pub(super) retry_mode: Option<String>,
-    /// Use FIPS endpoints. Default: `AWS_USE_FIPS_ENDPOINT`.
-    #[tf(optional)]
-    pub(super) use_fips_endpoint: Option<bool>,
-    /// Use endpoints that speak IPv6 as well. Default: `AWS_USE_DUALSTACK_ENDPOINT`.
-    #[tf(optional)]
-    pub(super) use_dualstack_endpoint: Option<bool>,
-    /// The only accounts that may be touched. Checked before the first call to any service but STS.
-    #[tf(optional, validate = account_ids)]
-    pub(super) allowed_account_ids: Option<BTreeSet<String>>,
-    /// Accounts that are never touched.
-    #[tf(optional, validate = account_ids)]
-    pub(super) forbidden_account_ids: Option<BTreeSet<String>>,
-    /// Accepted so that a block of hashicorp/aws can be copied over. Without effect: credentials are not checked before
-    /// they are used.
-    #[tf(optional)]
-    skip_credentials_validation: Option<bool>,
-    /// Accepted so that a block of hashicorp/aws can be copied over. Without effect: instance metadata is asked only where
-    /// nothing else gives credentials, and not at all with `AWS_EC2_METADATA_DISABLED=true`.
-    #[tf(optional, validate = validate::one_of(&["", "true", "false"]))]
-    skip_metadata_api_check: Option<String>,
-    /// Accepted so that a block of hashicorp/aws can be copied over. Without effect: regions are not checked.
-    #[tf(optional)]
-    skip_region_validation: Option<bool>,
-    /// Accepted so that a block of hashicorp/aws can be copied over. Without effect: the account is asked for only where
-    /// `allowed_account_ids` or `forbidden_account_ids` is set.
-    #[tf(optional)]
-    skip_requesting_account_id: Option<bool>,
+    #[tf(flatten)]
+    pub(super) network: Network,
+    #[tf(flatten)]
+    pub(super) checks: Checks,
+    #[tf(flatten)]
+    pub(super) unused: Unused,
     /// A role to assume. Several blocks form a chain: each role is assumed with the credentials of the one before.
     #[tf(block)]
     pub(super) assume_role: Vec<AssumeRole>,
     /// A role to assume with the token of an identity provider, in place of any other credentials.
     #[tf(block)]
     pub(super) assume_role_with_web_identity: Option<WebIdentity>,
-    /// Endpoint URLs in place of AWS's own. `AWS_ENDPOINT_URL_EC2` and its like work as well.
     #[tf(block)]
-    pub(super) endpoints: Option<Endpoints>,
+    pub(super) endpoints: BTreeSet<Endpoints>,
     /// Tags of everything that this provider makes.
     #[tf(block)]
     pub(super) default_tags: Option<DefaultTags>,
-    /// Tags that others look after: they are set when an image is made, and neither shown nor changed afterwards.
+    /// Tags that others look after: they are set when an image is made, and neither shown, changed nor removed afterwards.
     #[tf(block)]
     pub(super) ignore_tags: Option<IgnoreTags>,
 }
 
-/// Endpoint URLs.
+/// How AWS is reached, and how often a call is tried.
 #[derive(Clone, Debug, Default, Model)]
-pub(crate) struct Endpoints {
-    /// EC2's endpoint.
-    #[tf(optional, validate = url)]
-    pub(super) ec2: Option<String>,
-    /// The endpoint of Systems Manager.
-    #[tf(optional, validate = url)]
-    pub(super) ssm: Option<String>,
-    /// The endpoint of the Security Token Service.
-    #[tf(optional, validate = url)]
-    pub(super) sts: Option<String>,
+pub(crate) struct Network {
+    /// How often a call is retried; one that is never answered, 9 times at most. While a database's writes are held nothing
+    /// is retried, whatever stands here. Default: `AWS_MAX_ATTEMPTS`, the profile's `max_attempts`, else 25.
+    #[tf(optional)]
+    pub(super) max_retries: Option<u32>,
+    /// `standard`, or `adaptive`, which also slows down after a throttle. Default: `AWS_RETRY_MODE`, else `standard`.
+    #[tf(optional, validate = unless_empty(validate::one_of(&["standard", "adaptive"])))]
+    pub(super) retry_mode: Option<String>,
+    /// What retries may cost together before no more are made: a retry costs 5, a call without one gives 1 back. Default: no
+    /// limit.
+    #[tf(optional)]
+    pub(super) token_bucket_rate_limiter_capacity: Option<u32>,
+    /// URL of a proxy for `http://`, and for `https://` where that has none. It may hold user and password. Default:
+    /// `HTTP_PROXY`.
+    #[tf(optional, validate = unless_empty(values::proxy))]
+    pub(super) http_proxy: Option<String>,
+    /// URL of a proxy for `https://`. It may hold user and password. Default: `HTTPS_PROXY`.
+    #[tf(optional, validate = unless_empty(values::proxy))]
+    pub(super) https_proxy: Option<String>,
+    /// Hosts that are reached without a proxy, separated by commas. This machine and the metadata services always are.
+    /// Default: `NO_PROXY`.
+    #[tf(optional)]
+    pub(super) no_proxy: Option<String>,
+    /// A PEM file with the certificates to trust, in place of the system's. Default: `AWS_CA_BUNDLE`.
+    #[tf(optional)]
+    pub(super) custom_ca_bundle: Option<String>,
+    /// Trust any certificate. Whoever stands between Terraform and AWS can then read and change everything.
+    #[tf(optional)]
+    pub(super) insecure: Option<bool>,
+    /// Use FIPS endpoints. Default: `AWS_USE_FIPS_ENDPOINT`.
+    #[tf(optional)]
+    pub(super) use_fips_endpoint: Option<bool>,
+    /// Use endpoints that speak IPv6 as well. Default: `AWS_USE_DUALSTACK_ENDPOINT`.
+    #[tf(optional)]
+    pub(super) use_dualstack_endpoint: Option<bool>,
+    /// URL of the metadata service of the instance that Terraform runs on. Default: `AWS_EC2_METADATA_SERVICE_ENDPOINT`.
+    #[tf(optional, validate = unless_empty(values::url))]
+    pub(super) ec2_metadata_service_endpoint: Option<String>,
+    /// `IPv4` or `IPv6`: which of its own addresses the metadata service is asked at. Default:
+    /// `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`, else `IPv4`.
+    #[tf(optional, validate = unless_empty(validate::one_of(&["IPv4", "IPv6"])))]
+    pub(super) ec2_metadata_service_endpoint_mode: Option<String>,
+}
+
+/// What is checked before AWS is touched, and what is not.
+#[derive(Clone, Debug, Default, Model)]
+pub(crate) struct Checks {
+    /// The only accounts that may be touched. Checked before the first call to any service but STS.
+    #[tf(optional, validate = values::account_ids)]
+    pub(super) allowed_account_ids: Option<BTreeSet<String>>,
+    /// Accounts that are never touched. Checked before the first call to any service but STS.
+    #[tf(optional, validate = values::account_ids)]
+    pub(super) forbidden_account_ids: Option<BTreeSet<String>>,
+    /// Take a region that this provider does not know: one that is newer than it, or private.
+    #[tf(optional)]
+    pub(super) skip_region_validation: Option<bool>,
+    /// `true`: the metadata service of the instance that Terraform runs on is not asked, neither for credentials nor for
+    /// the region. Default: `AWS_EC2_METADATA_DISABLED`, which is obeyed in any case.
+    #[tf(optional, validate = unless_empty(values::bool_text))]
+    pub(super) skip_metadata_api_check: Option<String>,
+    /// As if it were `true`, whatever stands here: credentials are not checked before they are used.
+    #[tf(optional)]
+    skip_credentials_validation: Option<bool>,
+    /// As if it were `true`, whatever stands here, unless `allowed_account_ids` or `forbidden_account_ids` is set: then the
+    /// account is asked for in any case.
+    #[tf(optional)]
+    pub(super) skip_requesting_account_id: Option<bool>,
+}
+
+/// Arguments of services that are not used here.
+#[derive(Clone, Debug, Default, Model)]
+pub(crate) struct Unused {
+    /// Without effect: S3 is not used here.
+    #[tf(optional)]
+    s3_us_east_1_regional_endpoint: Option<String>,
+    /// Without effect: S3 is not used here.
+    #[tf(optional)]
+    s3_use_path_style: Option<bool>,
+}
+
+impl Unused {
+    /// Those that are set.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let regional = self.s3_us_east_1_regional_endpoint.is_some();
+        let regional = regional.then_some("s3_us_east_1_regional_endpoint");
+        let style = self.s3_use_path_style.is_some();
+        let style = style.then_some("s3_use_path_style");
+        regional.into_iter().chain(style)
+    }
 }
 
 /// Tags of everything that this provider makes.
 #[derive(Clone, Debug, Default, Model)]
 pub(crate) struct DefaultTags {
-    /// Keys and values. A resource's own `tags` go before these.
+    /// Keys and values; null leaves a tag out. A resource's own `tags` go before these, and these before
+    /// `TF_AWS_DEFAULT_TAGS_<key>` of the environment.
     #[tf(optional)]
-    pub(super) tags: Option<BTreeMap<String, String>>,
+    pub(super) tags: Option<BTreeMap<String, Option<String>>>,
 }
 
 /// Tags that others look after.
 #[derive(Clone, Debug, Default, Model)]
 pub(crate) struct IgnoreTags {
-    /// Keys.
+    /// Keys, besides those of `TF_AWS_IGNORE_TAGS_KEYS`.
     #[tf(optional)]
     pub(super) keys: Option<BTreeSet<String>>,
-    /// What keys begin with.
+    /// What keys begin with, besides those of `TF_AWS_IGNORE_TAGS_KEY_PREFIXES`.
     #[tf(optional)]
     pub(super) key_prefixes: Option<BTreeSet<String>>,
-}
-
-fn account_ids(ids: &BTreeSet<String>) -> Result<(), String> {
-    let is_account = |id: &String| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
-    match ids.iter().find(|id| !is_account(id)) {
-        Some(other) => Err(format!(
-            "An account id has twelve digits: {other:?} is none."
-        )),
-        None => Ok(()),
-    }
-}
-
-fn url(text: &str) -> Result<(), String> {
-    let host = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    match host {
-        Some(host) if !host.is_empty() && !text.contains(char::is_whitespace) => Ok(()),
-        _ => Err(format!(
-            "Must be a URL that begins with https:// or http://, not {text:?}."
-        )),
-    }
 }

@@ -244,8 +244,7 @@ fn the_state_of_every_version_loads_into_an_empty_plan() {
 #[test]
 fn the_state_of_this_version_holds_every_attribute() {
     let terraform = Terraform::new("");
-    let answer = terraform.run(&["providers", "schema", "-json"]);
-    let schemas: Value = serde_json::from_str(&answer.output).expect("schemas");
+    let schemas = terraform.json(&["providers", "schema", "-json"]);
     let ours = &schemas["provider_schemas"]["registry.terraform.io/consistent-db/consistent"];
     let schema = &ours["resource_schemas"]["consistent_db_image"];
     let version = schema["version"].as_u64().expect("a version");

@@ -4,7 +4,7 @@ use std::{
     env, fs,
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::OnceLock,
 };
 
@@ -22,8 +22,6 @@ pub(crate) struct Terraform {
 pub(crate) struct Answer {
     /// Its exit code is 0.
     pub(crate) success: bool,
-    /// As it was printed.
-    pub(crate) output: String,
     /// Everything it printed, with terraform's frames and line breaks taken out.
     pub(crate) text: String,
 }
@@ -61,10 +59,11 @@ impl Terraform {
     }
 
     fn find_providers(&self, providers: &[(&str, &Path)]) {
-        let overrides: String = providers
+        let overrides: Vec<String> = providers
             .iter()
             .map(|(address, folder)| format!("    \"{address}\" = \"{}\"\n", folder.display()))
             .collect();
+        let overrides = overrides.concat();
         let settings = format!(
             "provider_installation {{\n  dev_overrides {{\n{overrides}  }}\n  direct {{}}\n}}\n"
         );
@@ -80,20 +79,65 @@ impl Terraform {
         fs::read_to_string(self.folder.path().join(name)).expect(name)
     }
 
+    /// A configuration that needs nothing but this provider of a mirror.
+    pub(crate) fn with_mirror(source: &str, version: &str, mirror: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let requirement = format!(
+            "terraform {{\n  required_providers {{\n    it = {{\n      source = \"{source}\"\n      version = \"{version}\"\n    }}\n  }}\n}}\n"
+        );
+        fs::write(folder.path().join("main.tf"), requirement).expect("main.tf");
+        let settings = format!(
+            "provider_installation {{\n  filesystem_mirror {{\n    path = \"{}\"\n  }}\n}}\n",
+            mirror.display()
+        );
+        fs::write(folder.path().join("cli.tfrc"), settings).expect("cli.tfrc");
+        Self { folder }
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
+        Answer::of(&self.output(&[arguments, &["-no-color"]].concat()))
+    }
+
+    /// What a command prints, and all that it and the provider log at the finest level.
+    pub(crate) fn told_and_logged(&self, arguments: &[&str]) -> (Answer, String) {
+        let log = self.folder.path().join("log");
+        let mut command = self.command(arguments);
+        command.env("TF_LOG", "TRACE").env("TF_LOG_PATH", &log);
+        let answer = Answer::of(&command.output().expect("terraform starts"));
+        (answer, fs::read_to_string(log).expect("a log"))
+    }
+
+    /// What a command prints that answers in JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.output(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no JSON: {error}"))
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        let program = command.get_program().to_owned();
+        let output = command.output();
+        output.unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let program = env::var("TERRAFORM").unwrap_or_else(|_| "terraform".to_owned());
-        let output = Command::new(&program)
+        let mut command = Command::new(program);
+        command
             .args(arguments)
-            .arg("-no-color")
             .current_dir(self.folder.path())
             .env("TF_CLI_CONFIG_FILE", self.folder.path().join("cli.tfrc"))
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .output()
-            .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
-        let printed = [output.stdout.as_slice(), &output.stderr].concat();
-        Answer {
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+}
+
+impl Answer {
+    fn of(output: &Output) -> Self {
+        let printed = [&*output.stdout, &output.stderr].concat();
+        Self {
             success: output.status.success(),
-            output: String::from_utf8_lossy(&output.stdout).into_owned(),
             text: unframed(&String::from_utf8_lossy(&printed)),
         }
     }

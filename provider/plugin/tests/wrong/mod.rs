@@ -19,24 +19,27 @@ fn what_is_wrong_is_said_with_its_place() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wrong");
     let cases = with_extension(&folder, "tf");
     assert!(cases.len() >= 40, "{} cases", cases.len());
-    let problems: Vec<String> = cases
-        .chunks(cases.len().div_ceil(AT_ONCE))
-        .map(|part| {
-            thread::spawn({
-                let part = part.to_vec();
-                move || part.iter().filter_map(|it| problem(it)).collect::<Vec<_>>()
-            })
-        })
-        .collect::<Vec<_>>()
-        .into_iter()
-        .flat_map(|part| part.join().expect("no panic"))
-        .collect();
+    let problems = problems(&cases);
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     let golden = with_extension(&folder, "txt");
     let stems = |files: &[PathBuf]| -> BTreeSet<PathBuf> {
         files.iter().map(|it| it.with_extension("")).collect()
     };
     assert_eq!(stems(&golden), stems(&cases), "each has its golden file");
+}
+
+fn problems(cases: &[PathBuf]) -> Vec<String> {
+    let of_all = |part: &[PathBuf]| -> Vec<String> {
+        part.iter().filter_map(|case| problem(case)).collect()
+    };
+    thread::scope(|scope| {
+        let parts = cases.chunks(cases.len().div_ceil(AT_ONCE));
+        let running: Vec<_> = parts
+            .map(|part| scope.spawn(move || of_all(part)))
+            .collect();
+        let ended = running.into_iter().map(|it| it.join().expect("no panic"));
+        ended.flatten().collect()
+    })
 }
 
 fn with_extension(folder: &Path, extension: &str) -> Vec<PathBuf> {
@@ -52,12 +55,12 @@ fn with_extension(folder: &Path, extension: &str) -> Vec<PathBuf> {
 /// How what terraform says of a configuration differs from what it is to say.
 fn problem(case: &Path) -> Option<String> {
     let configuration = fs::read_to_string(case).expect("a configuration");
-    let answer = Terraform::new(&configuration).run(&["validate", "-json"]);
+    let answer = Terraform::new(&configuration).json(&["validate", "-json"]);
     let name = case.display();
-    if answer.success {
+    if answer["valid"] == true {
         return Some(format!("{name} passes"));
     }
-    let said = said(&answer.output);
+    let said = said(&answer);
     let golden = case.with_extension("txt");
     if env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&golden, &said).expect("written");
@@ -68,8 +71,7 @@ fn problem(case: &Path) -> Option<String> {
 }
 
 /// Summary, place and detail of each error, in the order of their places.
-fn said(json: &str) -> String {
-    let answer: Value = serde_json::from_str(json).expect("JSON");
+fn said(answer: &Value) -> String {
     let errors = answer["diagnostics"]
         .as_array()
         .expect("diagnostics")

@@ -44,9 +44,10 @@ pub enum OptionKind {
 /// The protocol matches recipes, never engines.
 #[derive(Debug)]
 pub enum Recipe {
-    /// Our own hold stands around the engine's flush: probe, hold, release run on the guest.
+    /// Our own hold comes behind the engine's flush: probe, arm, hold, release run on the guest.
     Bracket {
-        /// The engine's shell functions: `<name>_find`, `<name>_flush`, `<name>_pids`, `<name>_remember_start`...
+        /// The engine's shell functions: `<name>_find`, `<name>_flush`, `<name>_tell_position`, `<name>_remember`,
+        /// `<name>_is_down`.
         functions: &'static str,
     },
 }

@@ -9,12 +9,13 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::observed::Sightings;
 use crate::{
     error::{Cause, Link, Step},
     evidence::{Mark, Moment, Timeline},
     patience::Patience,
     plan::Plan,
-    ports::Script,
+    ports::{Observation, Script},
     session::SessionId,
 };
 
@@ -62,10 +63,12 @@ pub(crate) struct Debts {
 /// The hold, as far as the guest told.
 #[derive(Clone, Debug)]
 pub(crate) enum Hold {
-    /// None was sent, or the guest says that there was none.
+    /// The guest was not even armed, or it says that it never held.
     None,
+    /// Nothing is held, but perhaps the guest is armed: locked for everybody else.
+    PerhapsArmed(ReleaseOwed),
     /// Perhaps writes are held: the guest has not said that everything is let go.
-    Owed(ReleaseOwed),
+    PerhapsHeld(ReleaseOwed),
     /// The guest says that everything is let go.
     Released,
 }
@@ -76,23 +79,19 @@ pub(crate) struct ReleaseOwed {
     pub(crate) script: Script,
     /// How long a release may take on the guest; a fresh one is sent after that.
     pub(crate) patience: Duration,
-    /// The guest's switch has let go by then, whatever happens.
+    /// The guest has let go by itself by then, whatever happens.
     pub(crate) lets_go_by: Instant,
-    /// The guest refused to hold. It may have been asked twice, though, and have refused only once.
-    pub(crate) refused: bool,
 }
 
 /// The image, as far as the service told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Capture {
     /// None was begun.
     None,
+    /// One was begun, or perhaps was: what was seen of it.
+    Begun(Sightings),
     /// Its beginning was refused; but the same call, delivered twice, may have succeeded before.
-    Refused,
-    /// Perhaps something exists or will yet appear.
-    Perhaps,
-    /// The image and every one of its snapshots were seen: nothing more will appear.
-    Seen,
+    Refused(Sightings),
 }
 
 impl<G, I> Attempt<G, I> {
@@ -121,8 +120,30 @@ impl<G, I> Attempt<G, I> {
     }
 
     pub(crate) fn debts(&self) -> MutexGuard<'_, Debts> {
-        // A panic while this was locked leaves a state that is true: every write to it is a single assignment.
+        // A panic while this was locked leaves a state that is true: every change to it is complete in itself.
         self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The service answered the capture's beginning with the image's id.
+    pub(crate) fn image_told(&self) {
+        if let Capture::Begun(seen) = &mut self.debts().capture {
+            seen.image_told();
+        }
+    }
+
+    /// The service refused to begin the capture.
+    pub(crate) fn capture_refused(&self) {
+        let mut debts = self.debts();
+        if let Capture::Begun(seen) = &debts.capture {
+            debts.capture = Capture::Refused(seen.clone());
+        }
+    }
+
+    /// Remembers what of the capture shows now.
+    pub(crate) fn saw(&self, observed: &Observation) {
+        if let Capture::Begun(seen) | Capture::Refused(seen) = &mut self.debts().capture {
+            seen.note(observed);
+        }
     }
 
     pub(crate) fn mark(&self, moment: Moment) -> Instant {

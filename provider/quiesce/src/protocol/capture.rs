@@ -8,7 +8,7 @@ use tracing::{debug, info};
 
 use super::{
     attempt::{Attempt, Broken, Capture, millis},
-    observed::{Expected, Seen},
+    observed::{Expected, Seen, Sightings},
     release::Captured,
     undo,
 };
@@ -20,6 +20,7 @@ use crate::{
     ports::{CaptureRequest, Guest, ImageId, Imager, ImagerError, VolumeId},
     report::{HeldReport, Report},
     survey::Survey,
+    text::Text,
 };
 
 /// `CreateImage` answers within a second or two; after this long its answer counts as late, and snapshots are looked
@@ -41,6 +42,7 @@ pub(crate) struct Held<G, I> {
 pub(crate) struct Holding {
     pub(crate) survey: Survey,
     pub(crate) method: Method,
+    pub(crate) armed_warnings: Vec<Text>,
     pub(crate) report: Report<HeldReport>,
     /// The guest's answer came.
     pub(crate) answered: Instant,
@@ -117,7 +119,7 @@ impl<G: Guest, I: Imager> Watch<'_, G, I> {
     async fn until_initiated(&mut self) -> Result<(), Cause> {
         let attempt = self.attempt;
         let request = self.request();
-        attempt.debts().capture = Capture::Perhaps;
+        attempt.debts().capture = Capture::Begun(Sightings::none_of(&self.expected));
         let called = attempt.mark(Moment::CaptureCalled);
         let mut begin = pin!(attempt.imager.begin(&request));
         let mut begin_ended = false;
@@ -162,10 +164,13 @@ impl<G: Guest, I: Imager> Watch<'_, G, I> {
 
     fn begun(&mut self, answer: Result<ImageId, ImagerError>) -> Result<(), Cause> {
         match answer {
-            Ok(image) => self.image = Some(image),
+            Ok(image) => {
+                self.image = Some(image);
+                self.attempt.image_told();
+            }
             Err(error) if error.maybe_done => debug!(%error, "the capture may have begun"),
             Err(error) => {
-                self.attempt.debts().capture = Capture::Refused;
+                self.attempt.capture_refused();
                 return Err(error.into());
             }
         }
@@ -188,12 +193,10 @@ impl<G: Guest, I: Imager> Watch<'_, G, I> {
             }
             Err(_elapsed) => return Ok(false),
         };
+        self.attempt.saw(&observed);
         let Seen { image, missing, .. } = self.expected.compare(self.image.as_ref(), &observed)?;
         self.image = image;
         self.missing = missing;
-        if self.missing.is_empty() && self.image.is_some() {
-            self.attempt.debts().capture = Capture::Seen;
-        }
         Ok(self.missing.is_empty())
     }
 }

@@ -24,6 +24,52 @@ pub(crate) struct Seen {
     pub(crate) complete: bool,
 }
 
+/// What was ever seen of a capture, whether or not it still exists: once that is all that was expected, nothing more
+/// appears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sightings {
+    image: bool,
+    /// Volumes of which no snapshot was seen.
+    unseen: BTreeSet<VolumeId>,
+    any: bool,
+}
+
+impl Sightings {
+    pub(crate) fn none_of(expected: &Expected) -> Self {
+        Self {
+            image: false,
+            unseen: expected.0.clone(),
+            any: false,
+        }
+    }
+
+    /// The service told the image's id: the service finds it by that.
+    pub(crate) fn image_told(&mut self) {
+        (self.image, self.any) = (true, true);
+    }
+
+    pub(crate) fn note(&mut self, observed: &Observation) {
+        self.image |= observed.image.is_some();
+        self.any |= !is_empty(observed);
+        for snapshot in &observed.snapshots {
+            self.unseen.remove(&snapshot.volume_id);
+        }
+    }
+
+    pub(crate) fn any(&self) -> bool {
+        self.any
+    }
+
+    pub(crate) fn all(&self) -> bool {
+        self.image && self.unseen.is_empty()
+    }
+}
+
+/// Nothing of the session shows.
+pub(crate) fn is_empty(observed: &Observation) -> bool {
+    observed.image.is_none() && observed.snapshots.is_empty()
+}
+
 impl Expected {
     pub(crate) fn new(volumes: impl Iterator<Item = VolumeId>) -> Self {
         Self(volumes.collect())
@@ -168,6 +214,27 @@ mod tests {
 
         observed.snapshots[1].state = Completed;
         assert!(expected().compare(None, &observed).unwrap().complete);
+    }
+
+    #[test]
+    fn all_is_seen_once_the_image_and_every_snapshot_was_if_only_for_once() {
+        let one = |volume| Observation {
+            image: None,
+            snapshots: vec![snapshot(volume, SnapshotState::Pending)],
+        };
+        let mut sightings = Sightings::none_of(&expected());
+        assert!(!sightings.any());
+        sightings.note(&one("vol-a"));
+        assert!(sightings.any() && !sightings.all());
+        sightings.note(&one("vol-b"));
+        assert!(!sightings.all(), "its image was not seen");
+        let mut told = sightings.clone();
+        told.image_told();
+        sightings.note(&Observation {
+            image: Some(image("ami-1", ImageState::Failed("deregistered".into()))),
+            snapshots: vec![],
+        });
+        assert!(sightings.all() && told.all());
     }
 
     #[test]

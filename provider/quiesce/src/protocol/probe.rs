@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use tracing::{info, warn};
 
 use super::{
-    arm::Armed,
     attempt::{Attempt, Broken, millis},
+    hold::Armed,
+    order::Order,
 };
 use crate::{
     error::{Cause, Step},
@@ -107,13 +108,9 @@ impl<G: Guest, I: Imager> Probed<G, I> {
         Ok(())
     }
 
-    /// Prepares the release, so that from here on it only needs to be sent.
-    pub(crate) fn arm(self) -> Armed<G, I> {
-        let Self {
-            attempt,
-            survey,
-            method,
-        } = self;
-        Armed::prepare(attempt, survey, method)
+    /// Makes the guest ready to hold.
+    pub(crate) async fn arm(self) -> Result<Armed<G, I>, Broken> {
+        let order = Order::new(self.attempt, self.survey, self.method);
+        order.arm().await
     }
 }

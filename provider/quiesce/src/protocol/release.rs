@@ -24,6 +24,9 @@ use crate::{
 /// How far the guest's measure of the hold may differ from ours: a paused or migrated machine loses a moment.
 const CLOCK_SLACK: Duration = Duration::from_millis(500);
 
+/// How long a guest that was armed at most is asked to stand down: it holds nothing, and does so by itself.
+const STAND_DOWN_LIMIT: Duration = Duration::from_secs(30);
+
 /// Writes are still held. Release is the only way out.
 #[must_use = "writes are held until this is released"]
 pub(crate) struct Captured<G, I> {
@@ -138,17 +141,20 @@ fn links(broken: Vec<BrokenLink>) -> Vec<Link> {
 pub(crate) async fn let_go<G: Guest, I: Imager>(
     attempt: &Attempt<G, I>,
 ) -> Result<Report<ReleaseReport>, Cause> {
-    let Hold::Owed(owed) = attempt.debts().hold.clone() else {
-        return Err(Cause::Defect("a release without a hold".into()));
-    };
     let sent = attempt.mark(Moment::ReleaseSent);
+    let (owed, until) = match attempt.debts().hold.clone() {
+        Hold::PerhapsHeld(owed) => (owed.clone(), owed.lets_go_by),
+        Hold::PerhapsArmed(owed) => (owed.clone(), owed.lets_go_by.min(sent + STAND_DOWN_LIMIT)),
+        Hold::None | Hold::Released => {
+            return Err(Cause::Defect("a release without a hold".into()));
+        }
+    };
     let mut pace = Pace::new(Duration::from_millis(500), Duration::from_secs(5));
     loop {
         let cause = match ask(attempt, &owed).await {
             Ok(report) => {
                 let answered = attempt.mark(Moment::ReleaseAnswered);
-                let never_held = report.body.never_held(owed.refused);
-                attempt.debts().hold = if never_held {
+                attempt.debts().hold = if report.body.never_held() {
                     Hold::None
                 } else {
                     Hold::Released
@@ -159,7 +165,7 @@ pub(crate) async fn let_go<G: Guest, I: Imager>(
             Err(cause) => cause,
         };
         warn!(%cause, "no word that everything is released; asking again");
-        if Instant::now() >= owed.lets_go_by {
+        if Instant::now() >= until {
             return Err(cause);
         }
         sleep(pace.next()).await;

@@ -175,6 +175,7 @@ impl<G: Guest, I: Imager> Settled<G, I> {
         let probe = &self.holding.survey.report.warnings;
         [
             probe,
+            &self.holding.armed_warnings,
             &self.holding.report.warnings,
             &self.unbroken.warnings,
         ]

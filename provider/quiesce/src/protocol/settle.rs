@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
 
 use super::{
-    attempt::{Attempt, Broken, Capture, millis},
+    attempt::{Attempt, Broken, millis},
     capture::Holding,
     observed::{Expected, Seen},
     release::Unbroken,
@@ -93,14 +93,10 @@ impl<G: Guest, I: Imager> Released<G, I> {
             }
             Err(_elapsed) => return Ok(None),
         };
+        self.attempt.saw(&observed);
         let Seen {
-            image,
-            missing,
-            complete,
+            image, complete, ..
         } = self.expected.compare(self.image.as_ref(), &observed)?;
-        if missing.is_empty() && image.is_some() {
-            self.attempt.debts().capture = Capture::Seen;
-        }
         self.image.clone_from(&image);
         Ok(image.filter(|_| complete).map(|image| (image, observed)))
     }

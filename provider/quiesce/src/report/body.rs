@@ -117,17 +117,47 @@ pub struct Leaf {
     pub volume_id: Option<Text>,
 }
 
-/// How an attempt to hold ended on the guest.
+/// How an attempt to arm ended on the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
-pub enum HoldReport {
-    Held(HeldReport),
+pub enum ArmReport {
+    Armed(ArmedReport),
     /// Nothing was touched.
     Refused {
         #[serde(default)]
         problems: Vec<Problem>,
     },
-    /// Something was touched.
+    /// The guest had begun to make ready.
+    Failed {
+        #[serde(default)]
+        problems: Vec<Problem>,
+        /// It is as it was before.
+        released: bool,
+    },
+}
+
+/// The switches stand guard and everything is flushed; nothing is held.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ArmedReport {
+    pub method: Method,
+    /// Guest uptime until which a hold may come.
+    #[serde(rename = "stands_down_uptime_ms", deserialize_with = "millis")]
+    pub stands_down: Duration,
+    #[serde(default)]
+    pub durations_ms: BTreeMap<Text, u64>,
+}
+
+/// How an attempt to hold ended on the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum HoldReport {
+    Held(HeldReport),
+    /// Nothing was held.
+    Refused {
+        #[serde(default)]
+        problems: Vec<Problem>,
+    },
+    /// Something was held, or may have been.
     Failed {
         #[serde(default)]
         problems: Vec<Problem>,
@@ -205,12 +235,12 @@ impl ReleaseReport {
         }
     }
 
-    /// The guest says that it never held writes for this session, or it measured no hold after it had refused one.
-    pub(crate) fn never_held(&self, refused: bool) -> bool {
+    /// The guest says that it never held writes for this session.
+    pub(crate) fn never_held(&self) -> bool {
         match self {
             Self::Lapsed {
                 hold: None, broken, ..
-            } => refused || broken.iter().any(|broken| &*broken.link == "never-held"),
+            } => broken.iter().any(|broken| &*broken.link == "never-held"),
             _ => false,
         }
     }
@@ -227,6 +257,17 @@ impl Body for Probe {
                 Some("ready, without a data mount")
             }
             ProbeOutcome::Refused if self.problems.is_empty() => Some("refused, without a problem"),
+            _ => None,
+        }
+    }
+}
+
+impl Body for ArmReport {
+    const PHASE: &'static str = "arm";
+
+    fn contradiction(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused { problems } if problems.is_empty() => Some("refused, without a problem"),
             _ => None,
         }
     }

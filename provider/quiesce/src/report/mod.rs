@@ -9,8 +9,8 @@ use serde_json::Value;
 
 pub use self::{
     body::{
-        BrokenLink, HeldReport, HoldInProgress, HoldReport, Leaf, Mount, NeededPath, Probe,
-        ProbeOutcome, Problem, ReleaseReport, Server,
+        ArmReport, ArmedReport, BrokenLink, HeldReport, HoldInProgress, HoldReport, Leaf, Mount,
+        NeededPath, Probe, ProbeOutcome, Problem, ReleaseReport, Server,
     },
     value::{BootId, MountPoint},
 };
@@ -31,6 +31,21 @@ pub struct Report<Body> {
     pub uptime: std::time::Duration,
     pub warnings: Vec<Text>,
     pub body: Body,
+}
+
+impl<Body> Report<Body> {
+    /// The same report around another body, where there is one.
+    pub(crate) fn try_map<Other, Error>(
+        self,
+        map: impl FnOnce(Body) -> Result<Other, Error>,
+    ) -> Result<Report<Other>, Error> {
+        Ok(Report {
+            boot_id: self.boot_id,
+            uptime: self.uptime,
+            warnings: self.warnings,
+            body: map(self.body)?,
+        })
+    }
 }
 
 /// Why an answer counts as none.

@@ -14,13 +14,21 @@ fn probe() -> Value {
     scene::probe_report(SESSION, scene::BOOT_ID, 1_000)
 }
 
+fn armed() -> Value {
+    json!({
+        "report": 1, "session": SESSION, "phase": "arm", "outcome": "armed", "boot_id": scene::BOOT_ID,
+        "uptime_ms": 1_900, "warnings": [], "problems": [], "method": "freeze",
+        "stands_down_uptime_ms": 61_900, "durations_ms": {"guard": 20, "flush": 900},
+    })
+}
+
 fn held() -> Value {
     json!({
         "report": 1, "session": SESSION, "phase": "hold", "outcome": "held", "boot_id": scene::BOOT_ID,
         "uptime_ms": 2_050, "warnings": ["slow \u{1b}[31mdisk"], "problems": [], "method": "freeze",
         "mounts": scene::MOUNTS, "held_at": "2026-11-22T16:00:00Z", "held_uptime_ms": 2_040,
         "hold_began_uptime_ms": 2_000, "fires_uptime_ms": 62_000,
-        "recovery_points": {"postgresql": scene::RECOVERY_POINT}, "durations_ms": {"flush": 900},
+        "recovery_points": {"postgresql": scene::RECOVERY_POINT}, "durations_ms": {"look": 100, "flush": 20, "hold": 40},
     })
 }
 
@@ -49,6 +57,10 @@ fn sound_reports_are_read() {
         probe.body.mounts[2].needed_by_guest.as_deref(),
         Some("the root file system")
     );
+    let ArmReport::Armed(armed) = read_value::<ArmReport>(&armed()).unwrap().body else {
+        panic!("not armed")
+    };
+    assert_eq!(armed.stands_down.as_millis(), 61_900);
     let held = read_value::<HoldReport>(&held()).unwrap();
     assert_eq!(&*held.warnings[0], "slow [31mdisk");
     let HoldReport::Held(held) = held.body else {
@@ -64,7 +76,7 @@ fn sound_reports_are_read() {
 fn the_reports_of_the_tests_keep_the_schema() {
     let schema = include_str!("../../../../schemas/guest-report.json");
     let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
-    for report in [probe(), held(), released()] {
+    for report in [probe(), armed(), held(), released()] {
         let errors: Vec<String> = schema
             .iter_errors(&report)
             .map(|error| error.to_string())
@@ -85,6 +97,7 @@ fn what_answers_something_else_is_no_answer() {
             with(held(), "phase", json!("release")),
             "phase release, hold was asked",
         ),
+        (armed(), "phase arm, hold was asked"),
         (with(held(), "report", json!(2)), "version 2"),
         (with(held(), "uptime_ms", json!(-1)), "not a report"),
         (with(held(), "uptime_ms", json!(u64::MAX)), "century"),
@@ -173,6 +186,7 @@ fn every_phase(reply: &Reply) -> Vec<String> {
     let session = session();
     let errors = [
         read::<Probe>(reply, &session).err(),
+        read::<ArmReport>(reply, &session).err(),
         read::<HoldReport>(reply, &session).err(),
         read::<ReleaseReport>(reply, &session).err(),
     ];
@@ -194,19 +208,19 @@ proptest! {
     fn noise_is_refused_in_harmless_words(stdout in any::<String>(), stderr in any::<String>(), status in any::<String>()) {
         let noise = Reply { status, stderr, ..reply(&stdout) };
         let errors = every_phase(&noise);
-        prop_assert_eq!(errors.len(), 3);
+        prop_assert_eq!(errors.len(), 4);
         prop_assert!(errors.iter().all(|error| harmless(error)), "{:?}", errors);
     }
 
     /// A sound report with one field replaced by anything is read or refused, without a panic and in harmless words.
     #[test]
-    fn a_lying_guest_does_no_harm(which in 0..3_usize, field in 0..20_usize, lie in any_json()) {
-        let mut report = [probe(), held(), released()][which].clone();
+    fn a_lying_guest_does_no_harm(which in 0..4_usize, field in 0..20_usize, lie in any_json()) {
+        let mut report = [probe(), armed(), held(), released()][which].clone();
         let fields = report.as_object_mut().unwrap();
         let name = fields.keys().nth(field % fields.len()).unwrap().clone();
         fields.insert(name, lie);
         let errors = every_phase(&reply(&report.to_string()));
-        prop_assert!(errors.len() >= 2, "a report of one phase was taken for another's");
+        prop_assert!(errors.len() >= 3, "a report of one phase was taken for another's");
         prop_assert!(errors.iter().all(|error| harmless(error)), "{:?}", errors);
     }
 

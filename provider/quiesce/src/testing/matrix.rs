@@ -9,7 +9,7 @@ use super::{
     trial::{Profile, Trial, World},
 };
 
-const GUEST_CALLS: [Call; 3] = [Call::Probe, Call::Hold, Call::Release];
+const GUEST_CALLS: [Call; 4] = [Call::Probe, Call::Arm, Call::Hold, Call::Release];
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -13,7 +13,7 @@ const POSTGRESQL: &str = concat!(
 const SHELLS: [&[&str]; 3] = [&["dash"], &["bash", "--posix"], &["busybox", "sh"]];
 
 /// Every file that only defines functions.
-const FUNCTIONS: [&str; 10] = [
+const FUNCTIONS: [&str; 11] = [
     "prelude",
     "processes",
     "mountinfo",
@@ -24,6 +24,7 @@ const FUNCTIONS: [&str; 10] = [
     "witness",
     "let_go",
     "methods",
+    "sync",
 ];
 
 /// A made-up root: PROC, SYS and DEV point into it.

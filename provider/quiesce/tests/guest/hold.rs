@@ -9,55 +9,9 @@ use crate::{
     cluster::{Cluster, Layout},
     machine::{Flavour, Guest},
     observer::Observer,
+    scene::{METHODS, Scene},
     session::{Session, codes, links},
 };
-
-const METHODS: [Method; 3] = [Method::Freeze, Method::Pause, Method::Stop];
-
-/// A guest whose one server has its data and its log on two volumes.
-struct Scene {
-    guest: Guest,
-    data: String,
-    wal: String,
-}
-
-impl Scene {
-    fn new() -> Self {
-        Self::on(Guest::new())
-    }
-
-    fn on(guest: Guest) -> Self {
-        let data = guest.volume("data", "ext4", 160, "0aaa");
-        let wal = guest.volume("wal", "xfs", 320, "0bbb");
-        Self { guest, data, wal }
-    }
-
-    fn cluster(&self) -> Cluster<'_> {
-        self.cluster_of(15)
-    }
-
-    fn cluster_of(&self, version: u32) -> Cluster<'_> {
-        let layout = Layout {
-            version,
-            wal: Some(&self.wal),
-            ..Layout::on(&self.data)
-        };
-        Cluster::start(&self.guest, &layout)
-    }
-
-    fn session(&self, method: Method) -> Session<'_> {
-        Session::new(&self.guest, method, &[&self.data, &self.wal])
-    }
-
-    /// Nothing is held any more: volumes take writes, the server answers, no switch is left.
-    fn assert_let_go(&self, cluster: &Cluster<'_>) {
-        assert!(self.guest.writes_go_on());
-        cluster.sql("CREATE TABLE IF NOT EXISTS t (i int); INSERT INTO t VALUES (1)");
-        self.guest.sh("sleep 0.5");
-        assert_eq!(self.guest.switches(), 0);
-        self.guest.sh("[ ! -e /run/consistent/hold ]");
-    }
-}
 
 #[test]
 fn every_method_holds_until_released_on_every_version() {
@@ -212,75 +166,6 @@ impl Drop for Cgroup<'_> {
     }
 }
 
-// ---- delivered twice, late, or out of order -----------------------------------------------------------------------------
-
-#[test]
-fn a_repeated_delivery_is_answered_again_and_acts_once() {
-    for method in METHODS {
-        let scene = Scene::new();
-        let cluster = scene.cluster();
-        let session = scene.session(method).lasting(Duration::from_secs(10));
-        let text = session.hold_text();
-        let twins = [scene.guest.start(&text), scene.guest.start(&text)];
-        let answers = twins.map(|twin| twin.wait_with_output().expect("it ends").stdout);
-        let [one, other] = answers.map(|answer| String::from_utf8_lossy(&answer).into_owned());
-        assert_eq!(one, other, "twins give one answer");
-        assert_eq!(scene.guest.report(&text)["outcome"], "held");
-        let release = session.release_text();
-        let twins = [scene.guest.start(&release), scene.guest.start(&release)];
-        let answers = twins.map(|twin| twin.wait_with_output().expect("it ends").stdout);
-        let [one, other] = answers.map(|answer| String::from_utf8_lossy(&answer).into_owned());
-        assert_eq!(one, other, "twins give one answer");
-        let again = scene.guest.report(&release);
-        assert_eq!(again["outcome"], "held", "{again:#}");
-        assert_eq!(codes(&scene.guest.report(&text)), ["session_over"]);
-        scene.assert_let_go(&cluster);
-    }
-}
-
-#[test]
-fn a_hold_that_arrives_after_its_release_refuses() {
-    let scene = Scene::new();
-    let _cluster = scene.cluster();
-    let session = scene.session(Method::Freeze);
-    let released = session.release();
-    assert_eq!(links(&released), ["never-held"]);
-    assert_eq!(released["released"], true);
-    assert_eq!(codes(&session.hold()), ["session_over"]);
-    assert!(scene.guest.writes_go_on());
-}
-
-#[test]
-fn a_release_during_the_hold_lets_go_for_good() {
-    for delay in ["0.05", "0.15", "0.25", "0.35"] {
-        let scene = Scene::new();
-        let cluster = scene.cluster();
-        let session = scene
-            .session(Method::Freeze)
-            .lasting(Duration::from_secs(20));
-        let hold = scene.guest.start(&session.hold_text());
-        scene.guest.sh(&format!("sleep {delay}"));
-        let released = session.release();
-        assert_eq!(released["released"], true, "{released:#}");
-        assert!(scene.guest.writes_go_on(), "after {delay} s");
-        hold.wait_with_output().expect("it ends");
-        assert!(scene.guest.writes_go_on(), "after {delay} s");
-        scene.assert_let_go(&cluster);
-    }
-}
-
-#[test]
-fn a_hold_for_another_boot_or_delivered_too_late_refuses() {
-    let scene = Scene::new();
-    let _cluster = scene.cluster();
-    let mut session = scene.session(Method::Freeze);
-    let late = session.hold_text_before(Duration::from_millis(Guest::uptime() - 50));
-    assert_eq!(codes(&scene.guest.report(&late)), ["too_late"]);
-    session.boot_id = "11111111-2222-3333-4444-555555555555".into();
-    assert_eq!(codes(&session.hold()), ["rebooted"]);
-    assert_eq!(links(&session.release()), ["boot", "never-held"]);
-}
-
 #[test]
 fn a_second_session_is_told_who_holds() {
     let scene = Scene::new();
@@ -288,7 +173,7 @@ fn a_second_session_is_told_who_holds() {
     let first = scene.session(Method::Pause);
     let second = scene.session(Method::Freeze);
     first.held();
-    let report = second.hold();
+    let report = second.arm();
     assert_eq!(codes(&report), ["hold_in_progress"], "{report:#}");
     let holder = &report["hold_in_progress"];
     assert_eq!(holder["session"], first.id.as_str());
@@ -481,9 +366,10 @@ fn with_both_switches_killed_release_and_the_next_session_still_let_go() {
         kill_both(&abandoned);
         let next = scene.session(method);
         // Its probe cannot ask a server that is held: the dead hold is let go first.
-        let report = next.held();
+        let report = next.armed();
         let warning = report["warnings"][0].as_str().expect("a warning");
         assert!(warning.contains(abandoned.id.as_str()), "{report:#}");
+        assert_eq!(next.hold()["outcome"], "held");
         assert_eq!(next.release()["outcome"], "held");
         scene.assert_let_go(&cluster);
     }
@@ -499,7 +385,7 @@ fn freezing_what_the_guest_needs_is_refused() {
         "mkdir {0}/tmp && mount --bind {0}/tmp /tmp",
         scene.data
     ));
-    let report = scene.session(Method::Freeze).hold();
+    let report = scene.session(Method::Freeze).arm();
     assert_eq!(codes(&report), ["freeze_unsafe"], "{report:#}");
     let session = scene.session(Method::Pause);
     session.held();
@@ -512,12 +398,12 @@ fn paths_off_the_mounts_asked_for_are_refused() {
     let scene = Scene::new();
     let _cluster = scene.cluster();
     let session = Session::new(&scene.guest, Method::Freeze, &[&scene.data]);
-    assert_eq!(codes(&session.hold()), ["mounts_changed"]);
-    let released = session.release();
-    assert_eq!(released["released"], true, "{released:#}");
+    assert_eq!(codes(&session.arm()), ["mounts_changed"]);
+    assert_eq!(links(&session.release()), ["never-held"]);
 }
 
 fn failed(session: &Session<'_>) -> Value {
+    session.armed();
     let report = session.hold();
     assert_eq!(report["outcome"], "failed", "{report:#}");
     assert_eq!(report["released"], true, "{report:#}");
@@ -568,6 +454,7 @@ fn a_server_that_does_not_stop_is_let_go() {
     let cluster = scene.cluster();
     let session = scene.session(Method::Stop).lasting(Duration::from_secs(3));
     let child = format!("cat /proc/{0}/task/{0}/children", cluster.pid());
+    session.armed();
     // A stopped child keeps the postmaster from shutting down.
     let hold = scene.guest.start(&session.hold_text());
     scene.guest.sh(&format!(

@@ -66,6 +66,11 @@ impl Victim {
         lines.into_iter().collect()
     }
 
+    fn has_state(&self, session: &Session<'_>, file: &str) -> bool {
+        let test = format!("[ -e {} ]", session.state(file));
+        self.guest.try_sh(&test).status.success()
+    }
+
     /// Nothing is held, and nobody is left who would let go, in a moment; a stopped server has to start first.
     fn assert_recovers(&self, cluster: &Cluster<'_>, method: Method, line: u32) {
         let tries = if method == Method::Stop { 100 } else { 20 };
@@ -88,26 +93,57 @@ fn spread(lines: &[u32]) -> impl Iterator<Item = u32> + '_ {
     lines.iter().copied().step_by(step)
 }
 
+/// Killed while it arms: nothing is held, and in a moment nobody stands guard; the next session finds the guest free.
+fn arm_killed_at_every_step(method: Method) {
+    let victim = Victim::new();
+    let cluster = victim.cluster();
+    let session = victim.session(method);
+    let lines = victim.lines(&session.arm_text());
+    session.release();
+    assert!(lines.len() > 200, "only {} lines traced", lines.len());
+    let (mut killed, mut complete) = (0, 0);
+    for line in spread(&lines) {
+        let session = victim.session(method);
+        let output = victim.run(&dying_at(&session.arm_text(), line));
+        killed += usize::from(!output.status.success());
+        // Once it has its answer the guest is armed, printed or not: that ends by a release, or in time by itself.
+        if victim.has_state(&session, "arm.answer") {
+            complete += 1;
+            session.release();
+        }
+        victim.assert_recovers(&cluster, method, line);
+        let next = victim.session(method);
+        next.armed();
+        next.release();
+        let report = session.release();
+        assert_eq!(report["released"], true, "line {line}: {report:#}");
+        victim.assert_recovers(&cluster, method, line);
+    }
+    eprintln!(
+        "{method}: arm killed at {killed} of its {} lines, at {complete} of them when it was complete",
+        lines.len()
+    );
+}
+
 fn hold_killed_at_every_step(method: Method) {
     let victim = Victim::new();
     let cluster = victim.cluster();
     let session = victim.session(method);
+    session.armed();
     let lines = victim.lines(&session.hold_text());
     session.release();
     assert!(lines.len() > 200, "only {} lines traced", lines.len());
     let (mut killed, mut complete) = (0, 0);
     for line in spread(&lines) {
         let session = victim.session(method);
+        session.armed();
         let output = victim.run(&dying_at(&session.hold_text(), line));
         killed += usize::from(!output.status.success());
-        // Once it has its answer the hold is complete, printed or not: it ends by a release, or at the deadline.
-        if victim
-            .guest
-            .try_sh(&format!("[ -e {} ]", session.state("answer")))
-            .status
-            .success()
-        {
-            complete += 1;
+        // Until it has made itself known the guest is armed as before; once it has its answer the hold is complete, printed
+        // or not. Both end by a release, or in time by themselves.
+        let known = victim.has_state(&session, "hold.pid");
+        if !known || victim.has_state(&session, "hold.answer") {
+            complete += usize::from(known);
         } else {
             victim.assert_recovers(&cluster, method, line);
         }
@@ -143,6 +179,16 @@ fn release_killed_at_every_step(method: Method) {
         "{method}: release killed at {killed} of its {} lines",
         lines.len()
     );
+}
+
+#[test]
+fn an_arm_killed_at_any_step_leaves_the_guest_free() {
+    arm_killed_at_every_step(Method::Freeze);
+}
+
+#[test]
+fn an_arm_for_a_stop_killed_at_any_step_leaves_the_guest_free() {
+    arm_killed_at_every_step(Method::Stop);
 }
 
 #[test]

@@ -23,8 +23,8 @@ fn shellcheck_finds_nothing_in_the_files() {
     );
 }
 
-/// The three scripts of one session.
-fn rendered() -> [String; 3] {
+/// The four scripts of one session.
+fn rendered() -> [String; 4] {
     let session = SessionId::random();
     let engines = [postgresql()];
     let hold = script::Hold {
@@ -38,6 +38,7 @@ fn rendered() -> [String; 3] {
     };
     [
         script::probe(&session, &engines),
+        script::arm(&hold, Duration::from_mins(1)),
         script::hold(&hold),
         script::release(&session, &engines, "boot"),
     ]

@@ -3,6 +3,7 @@
 //! Needs root. `GUEST_FLAVOUR=busybox` (or `bash`) runs the same tests on another flavour of guest.
 
 mod cluster;
+mod deliveries;
 mod functions;
 mod hold;
 mod kill;
@@ -10,4 +11,5 @@ mod lint;
 mod machine;
 mod observer;
 mod probe;
+mod scene;
 mod session;

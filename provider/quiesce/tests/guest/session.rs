@@ -25,6 +25,8 @@ pub(crate) struct Session<'a> {
     pub(crate) method: Method,
     pub(crate) mounts: Vec<String>,
     pub(crate) max_hold: Duration,
+    /// How long the guest waits for the hold once it is armed.
+    pub(crate) armed_limit: Duration,
     pub(crate) boot_id: String,
 }
 
@@ -38,12 +40,19 @@ impl<'a> Session<'a> {
             method,
             mounts: mounts.iter().map(|&mount| mount.to_owned()).collect(),
             max_hold: Duration::from_secs(4),
+            armed_limit: Duration::from_secs(30),
             boot_id: Guest::boot_id(),
         }
     }
 
     pub(crate) fn with(mut self, option: &str, value: &str) -> Self {
         self.options = self.options.with(option, value).expect("a valid option");
+        self
+    }
+
+    /// The same that waits for its hold no longer than this.
+    pub(crate) fn armed_for(mut self, armed_limit: Duration) -> Self {
+        self.armed_limit = armed_limit;
         self
     }
 
@@ -57,14 +66,37 @@ impl<'a> Session<'a> {
         self.guest.report(&script.text)
     }
 
-    /// The hold's script, to be delivered within 30 s.
+    /// The script that arms, to be delivered within 30 s.
+    pub(crate) fn arm_text(&self) -> String {
+        script::arm(&self.order(in_30_s()), self.armed_limit).text
+    }
+
+    pub(crate) fn arm_text_before(&self, start_before: Duration) -> String {
+        script::arm(&self.order(start_before), self.armed_limit).text
+    }
+
+    pub(crate) fn arm(&self) -> Value {
+        self.guest.report(&self.arm_text())
+    }
+
+    /// Arms, and insists on it.
+    pub(crate) fn armed(&self) -> Value {
+        let report = self.arm();
+        assert_eq!(report["outcome"], "armed", "{report:#}");
+        report
+    }
+
+    /// The script that holds, to be delivered within 30 s.
     pub(crate) fn hold_text(&self) -> String {
-        let start_before = Duration::from_millis(Guest::uptime()) + Duration::from_secs(30);
-        self.hold_text_before(start_before)
+        self.hold_text_before(in_30_s())
     }
 
     pub(crate) fn hold_text_before(&self, start_before: Duration) -> String {
-        script::hold(&script::Hold {
+        script::hold(&self.order(start_before)).text
+    }
+
+    fn order(&self, start_before: Duration) -> script::Hold<'_> {
+        script::Hold {
             session: &self.id,
             engines: std::slice::from_ref(&self.options),
             boot_id: &self.boot_id,
@@ -72,16 +104,17 @@ impl<'a> Session<'a> {
             method: self.method,
             max_hold: self.max_hold,
             mounts: &self.mounts,
-        })
-        .text
+        }
     }
 
+    /// Holds, where it is armed.
     pub(crate) fn hold(&self) -> Value {
         self.guest.report(&self.hold_text())
     }
 
-    /// Holds, and insists on it.
+    /// Arms and holds, and insists on both.
     pub(crate) fn held(&self) -> Value {
+        self.armed();
         let report = self.hold();
         assert_eq!(report["outcome"], "held", "{report:#}");
         report
@@ -99,6 +132,11 @@ impl<'a> Session<'a> {
     pub(crate) fn state(&self, file: &str) -> String {
         format!("/run/consistent/sessions/{}/{file}", self.id)
     }
+}
+
+/// Guest uptime.
+fn in_30_s() -> Duration {
+    Duration::from_millis(Guest::uptime()) + Duration::from_secs(30)
 }
 
 /// The `code`s of a report's problems.

@@ -1,10 +1,11 @@
 //! What the provider block leads to, seen on the wire.
 
 mod credentials;
+mod sources;
 
 use std::{collections::BTreeMap, io::Write};
 
-use aws_sdk_ec2::config::IntoShared;
+use aws_smithy_runtime_api::shared::IntoShared as _;
 
 use super::*;
 use crate::{
@@ -41,7 +42,7 @@ fn session(action: &str, key: &str) -> String {
 /// The one `DescribeImages` that a client of these settings sends.
 async fn asked(settings: Settings, replay: Replay) -> Asked {
     let replay = replay.ok("DescribeImages", IMAGES);
-    let clients = Clients::over(settings, replay.clone().into_shared());
+    let clients = Clients::over(settings, Some(replay.clone().into_shared()));
     clients
         .ec2()
         .await
@@ -68,7 +69,7 @@ async fn a_wrong_account_is_known_before_any_client_is_handed_out() {
         forbidden_account_ids,
         ..with_keys()
     };
-    let clients = Clients::over(settings, replay.clone().into_shared());
+    let clients = Clients::over(settings, Some(replay.clone().into_shared()));
     assert!(matches!(
         clients.ec2().await,
         Err(ConfigError::WrongAccount { .. })
@@ -87,7 +88,7 @@ async fn a_wrong_account_is_known_before_any_client_is_handed_out() {
 #[tokio::test]
 async fn the_caller_is_asked_once() {
     let replay = Replay::default().ok("GetCallerIdentity", identity("111111111111"));
-    let clients = Clients::over(with_keys(), replay.clone().into_shared());
+    let clients = Clients::over(with_keys(), Some(replay.clone().into_shared()));
     assert!(replay.asked().is_empty(), "making clients touches nothing");
     clients.caller().await.unwrap();
     assert_eq!(clients.caller().await.unwrap().account, "111111111111");
@@ -149,7 +150,7 @@ async fn retries_are_counted_as_the_user_counts_them() {
             max_retries: Some(max_retries),
             ..with_keys()
         };
-        let clients = Clients::over(settings, replay.clone().into_shared());
+        let clients = Clients::over(settings, Some(replay.clone().into_shared()));
         clients
             .ec2()
             .await
@@ -160,14 +161,6 @@ async fn retries_are_counted_as_the_user_counts_them() {
             .unwrap_err();
         assert_eq!(replay.asked().len(), attempts);
     }
-    let adaptive = Settings {
-        retry_mode: Some(RetryMode::Adaptive),
-        ..Settings::default()
-    };
-    assert_eq!(
-        retries(&adaptive, None).mode(),
-        aws_config::retry::RetryMode::Adaptive
-    );
 }
 
 #[tokio::test]

@@ -296,21 +296,24 @@ PATHS
 
 # ---- flushing ---------------------------------------------------------------------------------------------------------
 
-# A checkpoint before the hold: recovery of the image then starts late in the log. Until uptime FLUSH_UNTIL.
+# A checkpoint before the hold: recovery of the image then starts late in the log. Until uptime QUERY_UNTIL.
 postgresql_flush() {
-    pg_bounded_query "CHECKPOINT" || pg_flush_failed
+    pg_bounded_query "CHECKPOINT" && return 0
+    problem flush_failed "The checkpoint of the server on port $PG_PORT failed: $PG_SAID" \
+        "Look into the server's log; a checkpoint that takes minutes needs faster storage or a smaller shared_buffers."
+    return 1
 }
 
-# A second, short one where the first took long, and the position up to which the image certainly holds everything.
-# $1: how long the first took, in ms.
-postgresql_flush_rest() {
-    local query
+# The position up to which an image taken from now on certainly holds everything. Until uptime QUERY_UNTIL.
+postgresql_tell_position() {
     pg_position
-    query="SELECT 'consistent position=' || $PG_POSITION"
-    [ "$1" -lt 1000 ] || query="CHECKPOINT; $query"
-    pg_bounded_query "$query" || pg_flush_failed || return 1
-    PG_ANSWER=${PG_ANSWER##*consistent position=}
-    recovery_point "${PG_ANSWER%%"$NEWLINE"*}"
+    if pg_bounded_query "SELECT 'consistent position=' || $PG_POSITION"; then
+        PG_ANSWER=${PG_ANSWER##*consistent position=}
+        recovery_point "${PG_ANSWER%%"$NEWLINE"*}"
+        return 0
+    fi
+    problem position_unknown "The server on port $PG_PORT does not tell its position: $PG_SAID" "Look into the server's log."
+    return 1
 }
 
 # The function that tells the position, as this version and role name it -> PG_POSITION. A primary's log is flushed up to it; a standby has
@@ -330,19 +333,16 @@ pg_position() {
     esac
 }
 
-# A query that may take until FLUSH_UNTIL -> PG_ANSWER.
+# A query that may take until QUERY_UNTIL -> PG_ANSWER; why it failed -> PG_SAID.
 pg_bounded_query() {
     now
-    PG_QUERY_LIMIT=$((FLUSH_UNTIL - NOW))
-    [ "$PG_QUERY_LIMIT" -gt 0 ] || { PG_ANSWER="the time for flushing is over"; return 1; }
+    PG_SAID="the time for it is over"
+    PG_QUERY_LIMIT=$((QUERY_UNTIL - NOW))
+    [ "$PG_QUERY_LIMIT" -gt 0 ] || return 1
     PG_PSQL_LIMIT=$((PG_QUERY_LIMIT / 1000 + 2))
-    PG_ANSWER=$(pg_psql "$1")
-}
-
-pg_flush_failed() {
+    PG_ANSWER=$(pg_psql "$1") && return 0
     said "${PG_ANSWER##*ERROR: }"
-    problem flush_failed "The checkpoint of the server on port $PG_PORT failed: $SAID" \
-        "Look into the server's log; a checkpoint that takes minutes needs faster storage or a smaller shared_buffers."
+    PG_SAID=$SAID
     return 1
 }
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 pub use self::state::Interval;
-use self::state::{State, failed};
+use self::state::State;
 use super::{
     faults::{BadAnswer, Call, Event, Fault, Faults, perform},
     reply, scene,
@@ -75,6 +75,7 @@ impl FakeGuest {
         let values = Values(script.text);
         let report = match script.purpose {
             "probe" => self.state().probe(&values),
+            "arm" => self.arm(&values).await,
             "hold" => self.hold(&values).await,
             "release" => self.state().release(&values),
             other => panic!("no script of ours: {other}"),
@@ -85,34 +86,51 @@ impl FakeGuest {
         (self.state().boots == boot).then_some(report)
     }
 
-    async fn hold(&self, values: &Values) -> Value {
-        if let Some(refusal) = self.state().refuse_at_once(values) {
-            return refusal;
-        }
-        while self.state().twin_at_work(&values.text("CDB_SESSION")) {
-            sleep(Duration::from_millis(20)).await;
-        }
-        if let Some(answer) = self.state().admit(values) {
+    async fn arm(&self, values: &Values) -> Value {
+        let session = values.text("CDB_SESSION");
+        if let Some(answer) = self.answer_of_twin(values, "arm").await {
             return answer;
         }
-        let session = values.text("CDB_SESSION");
+        if let Err(refusal) = self.state().admit(values) {
+            return refusal;
+        }
         sleep(self.pace.flush).await;
-        let max_hold = values.millis("CDB_MAX_HOLD_MS");
-        let fires = {
-            let mut state = self.state();
-            match state.begin_hold(&session, max_hold) {
-                Some(fires) => fires,
-                None => return state.report(values, "hold", &failed()),
-            }
+        let (armed, stands_down) = self.state().finish_arm(values);
+        let switch = self.clone();
+        tokio::spawn(async move {
+            sleep_until(stands_down).await;
+            switch.state().stand_down(&session);
+        });
+        armed
+    }
+
+    async fn hold(&self, values: &Values) -> Value {
+        let session = values.text("CDB_SESSION");
+        if let Some(answer) = self.answer_of_twin(values, "hold").await {
+            return answer;
+        }
+        let fires = match self.state().begin_hold(values) {
+            Ok(fires) => fires,
+            Err(refusal) => return refusal,
         };
         let switch = self.clone();
-        let owner = session.clone();
         tokio::spawn(async move {
             sleep_until(fires).await;
-            switch.state().fire(&owner);
+            switch.state().fire(&session);
         });
         sleep(Duration::from_millis(20)).await;
         self.state().finish_hold(values)
+    }
+
+    /// What another delivery of the same script answers, once it does; none if this is the first.
+    async fn answer_of_twin(&self, values: &Values, phase: &'static str) -> Option<Value> {
+        if self.state().adopt(values, phase) {
+            return None;
+        }
+        while self.state().at_work(values, phase) {
+            sleep(Duration::from_millis(20)).await;
+        }
+        Some(self.state().answer_again(values, phase))
     }
 }
 
@@ -120,6 +138,7 @@ impl Guest for FakeGuest {
     async fn run(&self, script: &Script, within: Duration) -> Result<Reply, GuestError> {
         let call = match script.purpose {
             "probe" => Call::Probe,
+            "arm" => Call::Arm,
             "hold" => Call::Hold,
             _ => Call::Release,
         };

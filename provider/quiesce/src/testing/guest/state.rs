@@ -1,12 +1,14 @@
 //! What the guest remembers: the lock, the sessions that are over, and when writes were really held.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{Values, scene};
-use crate::script::FLUSH_LIMIT;
 
 /// A time in which writes were held.
 #[derive(Clone, Debug)]
@@ -29,6 +31,10 @@ pub(super) struct State {
     hold: Option<Hold>,
     /// Sessions that are over, with their release's report.
     done: BTreeMap<String, Value>,
+    /// Session and phase of every script that came first.
+    adopted: BTreeSet<(String, &'static str)>,
+    /// What those answered.
+    answers: BTreeMap<(String, &'static str), Value>,
     pub(super) intervals: Vec<Interval>,
 }
 
@@ -36,10 +42,10 @@ pub(super) struct State {
 #[derive(Clone, Debug)]
 struct Hold {
     session: String,
-    /// None while still flushing.
+    armed: bool,
+    /// None while nothing is held.
     began: Option<Instant>,
-    fires: Instant,
-    held: Option<Value>,
+    complete: bool,
     thawed_by_hand: bool,
 }
 
@@ -52,6 +58,8 @@ impl State {
             unreachable_until: now,
             hold: None,
             done: BTreeMap::new(),
+            adopted: BTreeSet::new(),
+            answers: BTreeMap::new(),
             intervals: Vec::new(),
         }
     }
@@ -89,68 +97,105 @@ impl State {
         report
     }
 
-    /// Another delivery of the same hold is still bringing it about: its answer will be this one's too.
-    pub(super) fn twin_at_work(&self, session: &str) -> bool {
-        self.hold
-            .as_ref()
-            .is_some_and(|hold| hold.session == session && hold.held.is_none())
+    /// Is this the first delivery of the script?
+    pub(super) fn adopt(&mut self, values: &Values, phase: &'static str) -> bool {
+        self.adopted.insert((values.text("CDB_SESSION"), phase))
     }
 
-    /// Another boot, or too late; even where a twin holds writes already.
-    pub(super) fn refuse_at_once(&self, values: &Values) -> Option<Value> {
+    /// Is the first delivery still at work? A release ends it.
+    pub(super) fn at_work(&self, values: &Values, phase: &'static str) -> bool {
+        let session = values.text("CDB_SESSION");
+        !self.done.contains_key(&session) && !self.answers.contains_key(&(session, phase))
+    }
+
+    pub(super) fn answer_again(&self, values: &Values, phase: &'static str) -> Value {
+        let session = values.text("CDB_SESSION");
+        let over = self.done.contains_key(&session);
+        match self.answers.get(&(session, phase)) {
+            Some(answer) if !over => self.report(values, phase, answer),
+            _ => self.report(values, phase, &refused("session_over")),
+        }
+    }
+
+    /// Why this script must not go on, whatever it is.
+    fn objection(&self, values: &Values) -> Option<&'static str> {
         let uptime = Duration::from_millis(self.uptime_ms(Instant::now()));
         if values.text("CDB_BOOT_ID") != self.boot_id() {
-            Some(self.refusal(values, "rebooted"))
+            Some("rebooted")
         } else if uptime > values.millis("CDB_START_BEFORE_MS") {
-            Some(self.refusal(values, "too_late"))
+            Some("too_late")
+        } else if self.done.contains_key(&values.text("CDB_SESSION")) {
+            Some("session_over")
         } else {
             None
         }
     }
 
-    /// Takes the lock and arms the switch, or answers why not.
-    pub(super) fn admit(&mut self, values: &Values) -> Option<Value> {
+    /// Ends the session with this refusal.
+    fn refuse(&mut self, values: &Values, phase: &'static str, code: &str) -> Value {
         let session = values.text("CDB_SESSION");
-        if self.done.contains_key(&session) {
-            return Some(self.refusal(values, "over_already"));
+        self.end(&session, false);
+        self.done
+            .entry(session.clone())
+            .or_insert_with(|| lapsed("never-held"));
+        self.answers.insert((session, phase), refused(code));
+        self.report(values, phase, &refused(code))
+    }
+
+    /// Takes the lock, or answers why not.
+    pub(super) fn admit(&mut self, values: &Values) -> Result<(), Value> {
+        let taken = self.hold.as_ref().map(|_| "hold_in_progress");
+        if let Some(code) = self.objection(values).or(taken) {
+            return Err(self.refuse(values, "arm", code));
         }
-        match &self.hold {
-            Some(Hold {
-                session: owner,
-                held: Some(held),
-                ..
-            }) if *owner == session => Some(self.report(values, "hold", held)),
-            Some(_) => Some(self.refusal(values, "hold_in_progress")),
-            None => {
-                let fires = Instant::now() + FLUSH_LIMIT + values.millis("CDB_MAX_HOLD_MS");
-                self.hold = Some(Hold {
-                    session,
-                    began: None,
-                    fires,
-                    held: None,
-                    thawed_by_hand: false,
-                });
-                None
-            }
+        self.hold = Some(Hold {
+            session: values.text("CDB_SESSION"),
+            armed: false,
+            began: None,
+            complete: false,
+            thawed_by_hand: false,
+        });
+        Ok(())
+    }
+
+    fn mine(&mut self, values: &Values) -> Option<&mut Hold> {
+        let session = values.text("CDB_SESSION");
+        self.hold.as_mut().filter(|hold| hold.session == session)
+    }
+
+    /// Everything is flushed: the answer, and when the guest stands down by itself.
+    pub(super) fn finish_arm(&mut self, values: &Values) -> (Value, Instant) {
+        let stands_down = Instant::now() + values.millis("CDB_ARMED_LIMIT_MS");
+        let Some(hold) = self.mine(values) else {
+            return (self.report(values, "arm", &failed()), stands_down);
+        };
+        hold.armed = true;
+        let report = json!({
+            "outcome": "armed", "method": values.text("CDB_METHOD"), "durations_ms": {"flush": 200},
+            "stands_down_uptime_ms": self.uptime_ms(stands_down),
+        });
+        let key = (values.text("CDB_SESSION"), "arm");
+        self.answers.insert(key, report.clone());
+        (self.report(values, "arm", &report), stands_down)
+    }
+
+    /// No hold has come.
+    pub(super) fn stand_down(&mut self, session: &str) {
+        let waits = |hold: &Hold| hold.session == session && hold.began.is_none();
+        if self.hold.as_ref().is_some_and(waits) {
+            self.end(session, false);
+            self.done.insert(session.to_owned(), lapsed("never-held"));
         }
     }
 
-    pub(super) fn refusal(&self, values: &Values, code: &str) -> Value {
-        self.report(
-            values,
-            "hold",
-            &json!({"outcome": "refused", "problems": [problem(code)]}),
-        )
-    }
-
-    /// The first write is held: from now on the switch counts. None where a release came first.
-    pub(super) fn begin_hold(&mut self, session: &str, max_hold: Duration) -> Option<Instant> {
-        let now = Instant::now();
-        let hold = self.hold.as_mut().filter(|hold| hold.session == session)?;
-        hold.began = Some(now);
-        hold.fires = now + max_hold;
-        let fires = hold.fires;
-        let session = session.to_owned();
+    /// The first write is held: from now on the switch counts, and fires at the instant returned.
+    pub(super) fn begin_hold(&mut self, values: &Values) -> Result<Instant, Value> {
+        let (now, session) = (Instant::now(), values.text("CDB_SESSION"));
+        let objection = self.objection(values);
+        match self.mine(values).filter(|hold| hold.armed) {
+            Some(hold) if objection.is_none() => hold.began = Some(now),
+            _ => return Err(self.refuse(values, "hold", objection.unwrap_or("not_armed"))),
+        }
         self.intervals.push(Interval {
             session,
             began: now,
@@ -158,15 +203,15 @@ impl State {
             ended: None,
             ended_by_switch: false,
         });
-        Some(fires)
+        Ok(now + values.millis("CDB_MAX_HOLD_MS"))
     }
 
     pub(super) fn finish_hold(&mut self, values: &Values) -> Value {
-        let session = values.text("CDB_SESSION");
         let now = Instant::now();
-        let Some(hold) = self.hold.as_ref().filter(|hold| hold.session == session) else {
+        let Some(hold) = self.mine(values) else {
             return self.report(values, "hold", &failed());
         };
+        hold.complete = true;
         let began = hold.began.expect("a hold that began");
         let mounts: Vec<String> = values
             .text("CDB_MOUNTS")
@@ -176,15 +221,15 @@ impl State {
         let report = json!({
             "outcome": "held", "method": values.text("CDB_METHOD"), "mounts": mounts,
             "held_at": "2026-11-22T16:00:00Z", "held_uptime_ms": self.uptime_ms(now),
-            "hold_began_uptime_ms": self.uptime_ms(began), "fires_uptime_ms": self.uptime_ms(hold.fires),
-            "recovery_points": {"postgresql": scene::RECOVERY_POINT}, "durations_ms": {"freeze": 20},
+            "hold_began_uptime_ms": self.uptime_ms(began),
+            "fires_uptime_ms": self.uptime_ms(began + values.millis("CDB_MAX_HOLD_MS")),
+            "recovery_points": {"postgresql": scene::RECOVERY_POINT}, "durations_ms": {"hold": 20},
         });
         if let Some(interval) = self.intervals.last_mut() {
             interval.held = now;
         }
-        if let Some(hold) = &mut self.hold {
-            hold.held = Some(report.clone());
-        }
+        let key = (values.text("CDB_SESSION"), "hold");
+        self.answers.insert(key, report.clone());
         self.report(values, "hold", &report)
     }
 
@@ -197,7 +242,9 @@ impl State {
         let body = match self.hold.clone().filter(|hold| hold.session == session) {
             None if rebooted => lapsed("rebooted"),
             None | Some(Hold { began: None, .. }) => lapsed("never-held"),
-            Some(Hold { held: None, .. }) => lapsed("unfinished"),
+            Some(Hold {
+                complete: false, ..
+            }) => lapsed("unfinished"),
             Some(Hold {
                 thawed_by_hand: true,
                 ..
@@ -256,6 +303,8 @@ impl State {
         self.thaw_by_hand();
         self.hold = None;
         self.done.clear();
+        self.adopted.clear();
+        self.answers.clear();
         self.boots += 1;
         self.booted = Instant::now();
         self.unreachable_until = Instant::now() + Duration::from_secs(20);
@@ -266,7 +315,12 @@ fn problem(code: &str) -> Value {
     json!({"code": code, "message": format!("the guest says {code}"), "hint": ""})
 }
 
-pub(super) fn failed() -> Value {
+fn refused(code: &str) -> Value {
+    json!({"outcome": "refused", "problems": [problem(code)]})
+}
+
+/// A release came while the script was at work.
+fn failed() -> Value {
     json!({
         "outcome": "failed", "method": "freeze", "released": true, "durations_ms": {},
         "problems": [problem("released_meanwhile")],

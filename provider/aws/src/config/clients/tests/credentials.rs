@@ -42,7 +42,7 @@ async fn half_a_key_is_refused() {
             "access_key",
         ),
     ] {
-        let clients = Clients::over(settings, Replay::default().into_shared());
+        let clients = Clients::over(settings, Some(Replay::default().into_shared()));
         assert_eq!(
             clients.ec2().await.err(),
             Some(ConfigError::HalfAKey { missing })
@@ -79,7 +79,7 @@ async fn a_profile_that_does_not_exist_is_an_error_and_not_another_identity() {
         ..Settings::default()
     };
     let replay = Replay::default().ok("DescribeImages", IMAGES);
-    let clients = Clients::over(settings, replay.clone().into_shared());
+    let clients = Clients::over(settings, Some(replay.clone().into_shared()));
     let ec2 = clients.ec2().await.unwrap();
     let error = crate::ec2::images::find(ec2, "ami-1").await.unwrap_err();
     assert!(error.message.contains("redentials"), "{error}");
@@ -162,7 +162,7 @@ async fn a_role_that_is_denied_is_named_by_the_call_that_needed_it() {
         max_retries: Some(0),
         ..with_keys()
     };
-    let clients = Clients::over(settings, replay.clone().into_shared());
+    let clients = Clients::over(settings, Some(replay.clone().into_shared()));
     let error = crate::ec2::images::find(clients.ec2().await.unwrap(), "ami-1")
         .await
         .unwrap_err();

@@ -1,5 +1,7 @@
 //! What a run comes to under one fault, where only one answer is right.
 
+mod waits;
+
 use std::time::Duration;
 
 use crate::{
@@ -103,11 +105,12 @@ async fn the_hold_adds_little_to_what_guest_and_service_take() {
         added,
         proof.evidence.hold
     );
-    let told = proof
-        .timeline
-        .between(Moment::HoldAnswered, Moment::ReleaseSent)
-        .expect("both marks");
+    let between = |from, to| proof.timeline.between(from, to).expect("both marks");
+    let told = between(Moment::HoldAnswered, Moment::ReleaseSent);
     assert!(told < proof.evidence.hold);
+    // The flush comes before, and nobody waits for it while anything is held.
+    assert!(between(Moment::ArmSent, Moment::ArmAnswered) > pace.guest.flush);
+    assert!(between(Moment::HoldSent, Moment::HoldAnswered) < pace.guest.flush);
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,6 +125,8 @@ async fn what_can_be_repeated_or_found_out_does_not_cost_the_image() {
         throttled,
         once(Call::Instance, Fault::Throttled),
         once(Call::Probe, Fault::LostAnswer),
+        once(Call::Arm, Fault::Twice(Duration::ZERO)),
+        once(Call::Arm, Fault::Twice(Duration::from_secs(8))),
         once(Call::Hold, Fault::Twice(Duration::ZERO)),
         once(Call::Begin, Fault::LostAnswer),
         once(Call::Begin, Fault::HangAfter),
@@ -231,35 +236,48 @@ async fn a_capture_that_outlasts_the_hold_is_released_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_says_nothing_proves_nothing() {
-    for call in [Call::Probe, Call::Hold, Call::Release] {
+    for call in [Call::Probe, Call::Arm, Call::Hold, Call::Release] {
         let broken = failure(&[always(call, Fault::Answer(BadAnswer::Empty))]).await;
         assert!(
             matches!(broken.cause, Cause::Report(_)),
             "{call:?}: {:?}",
             broken.cause
         );
-        let expected = if call == Call::Probe {
-            Database::NeverHeld
-        } else {
-            broken.database.clone()
+        let told = match call {
+            Call::Hold => broken.database == Database::Released,
+            Call::Release => matches!(broken.database, Database::LetsGoBy(_)),
+            _ => broken.database == Database::NeverHeld,
         };
-        assert_eq!(broken.database, expected);
-        assert!(
-            matches!(broken.database, Database::LetsGoBy(_)) == (call == Call::Release),
-            "{call:?}"
-        );
+        assert!(told, "{call:?}: {:?}", broken.database);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hold_that_was_never_sent_is_not_released() {
-    let trial = Trial::run(Profile::quick(), &[once(Call::Hold, Fault::Refused)]).await;
-    let refused = trial.outcome.expect_err("a refusal");
-    assert_eq!(
-        (refused.database, refused.image),
-        (Database::NeverHeld, ImageFate::None)
-    );
-    assert_eq!(trial.world.faults.counts().get(&Call::Release), None);
+async fn what_was_never_armed_is_not_released_and_what_was_is_stood_down() {
+    for (call, step, releases) in [
+        (Call::Arm, Step::Arm, None),
+        (Call::Hold, Step::Hold, Some(1)),
+    ] {
+        let trial = Trial::run(Profile::quick(), &[once(call, Fault::Refused)]).await;
+        let refused = trial.outcome.expect_err("a refusal");
+        assert_eq!(refused.step, step);
+        assert_eq!(
+            (refused.database, refused.image),
+            (Database::NeverHeld, ImageFate::None)
+        );
+        let counts = trial.world.faults.counts();
+        assert_eq!(counts.get(&Call::Release).copied(), releases, "{call:?}");
+        let next = trial.world.execute(trial.world.stop.clone()).await;
+        assert!(next.is_ok(), "{call:?}: the guest is still locked");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_before_anything_is_held_it_is_tried_again() {
+    for call in [Call::Arm, Call::Hold] {
+        let proof = outcome(&[once(call, Fault::Throttled)]).await;
+        assert_eq!(proof.expect("the second attempt").evidence.attempts, 2);
+    }
 }
 
 #[tokio::test(start_paused = true)]
