@@ -12,6 +12,7 @@ mod import;
 mod model;
 mod moved;
 mod names;
+mod naming;
 mod plan;
 mod preflight;
 mod private;

@@ -1,7 +1,8 @@
 """A moto server with instances and images in it, for tests/terraform.rs and its like.
 
 Prints where they are as one line of JSON and ends with its standard input: `windows` and `linux` are instances, `taken` is
-an image of the Windows one by that name, `plain` one of the other, `proven` one that bears the tags of a proof. Moto has no DescribeInstanceInformation: here
+an image of the Windows one by that name, `plain` one of the other, `proven` and
+`prefixed` bear the tags of a proof, and the latter a name that a prefix gave. Moto has no DescribeInstanceInformation: here
 no instance has an agent. What `moto_upkeep.py` adds is said there.
 """
 
@@ -52,6 +53,10 @@ def image(ec2, instance, name, description=""):
     return made["ImageId"]
 
 
+def tag(ec2, resource, tags):
+    ec2.create_tags(Resources=[resource], Tags=[{"Key": k, "Value": v} for k, v in tags.items()])
+
+
 def main():
     moto_upkeep.install()
     SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
@@ -67,8 +72,10 @@ def main():
     told["taken"] = image(ec2, windows, "taken")
     told["plain"] = image(ec2, linux, "plain")
     told["proven"] = image(ec2, linux, "orders-1", "Of the orders")
+    told["prefixed"] = image(ec2, linux, "orders-20261122160000123400000001")
     tags = {**PROOF, "consistent:source-instance": linux, "Name": "orders", "Team": "dba"}
-    ec2.create_tags(Resources=[told["proven"]], Tags=[{"Key": k, "Value": v} for k, v in tags.items()])
+    tag(ec2, told["proven"], tags)
+    tag(ec2, told["prefixed"], {**tags, "consistent:configuration": '{"name_prefix":"orders-"}'})
     print(json.dumps(told), flush=True)
     sys.stdin.read()
 

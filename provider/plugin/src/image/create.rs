@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use consistent_aws::{
-    config::Clients,
     ec2::{Ec2Imager, images},
     ssm::SsmGuest,
 };
@@ -13,25 +12,25 @@ use quiesce::{
     method::{Choice, Method},
     plan::{Attempts, ImagePlan, MaxHold},
 };
-use tfplug::{CancellationToken, Context, Diagnostic, Failure, Result, Value};
-use tokio::time::{Instant, sleep};
+use tfplug::{Context, Diagnostic, Failure, Result, Value};
+use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use super::{
     condition,
     model::{ImageModel, Quiesce},
-    needed, preflight,
+    naming, needed,
     private::{LEFT_SESSION, REPLACES},
     record,
     settings::Settings,
     snapshot_tags,
     timeouts::Work,
-    unique, young,
+    young,
 };
 use crate::{client::Client, diagnose, tags};
 
-/// EC2 may show an image, and keep its name, for a moment after it was deregistered.
-const NAME_RELEASE: Duration = Duration::from_secs(15);
+/// How long EC2 may take for the settings of an image that is sealed.
+const SET_UP: Duration = Duration::from_mins(1);
 
 pub(super) async fn create(
     cx: &Context<Client>,
@@ -41,13 +40,20 @@ pub(super) async fn create(
     let client = cx.client()?;
     let replaced: Option<String> = cx.private().get(REPLACES)?;
     cx.private().remove(REPLACES);
-    name_uniquely(&mut planned);
+    naming::name_uniquely(&mut planned);
     let mut run = run(&client, &planned)?;
     let instance_id = needed(&planned.source_instance_id, "source_instance_id")?.clone();
     let ec2 = client.clients.ec2().await.map_err(diagnose::config)?;
     let ssm = client.clients.ssm().await.map_err(diagnose::config)?;
     let (name, replaced) = (&run.image.name, replaced.as_deref());
-    wait_for_name(&client.clients, name, replaced, cx.stop()).await?;
+    let waiting = Box::pin(naming::wait_for_name(
+        &client.clients,
+        name,
+        replaced,
+        cx.stop(),
+    ));
+    let waited = timeout(run.within, waiting).await;
+    waited.unwrap_or_else(|_elapsed| Err(out_of_time(run.within).into()))?;
     young::grow_up(&client.clients, &instance_id, run.within, cx.stop()).await?;
     run.within = run.within.saturating_sub(began.elapsed());
 
@@ -70,11 +76,10 @@ pub(super) async fn create(
     }
 }
 
-/// A name that is not configured is made of its prefix.
-fn name_uniquely(planned: &mut ImageModel) {
-    if let (None, Some(prefix)) = (planned.name.known(), planned.name_prefix.known()) {
-        planned.name = Value::Known(unique::name(prefix));
-    }
+fn out_of_time(limit: Duration) -> Diagnostic {
+    let seconds = limit.as_secs_f64();
+    let detail = format!("timeouts.create ({seconds} s) was over before anything was begun.");
+    Diagnostic::error("No image was made", detail).at("timeouts")
 }
 
 /// The configuration as the proof takes it.
@@ -117,32 +122,6 @@ fn attempts(quiesce: &Quiesce) -> Result<Attempts> {
         .map_err(|error| Diagnostic::error("quiesce.attempts", error.to_string()).into())
 }
 
-/// A name that is taken would else be noticed while writes are held. What a dead run left under it, the run removes.
-async fn wait_for_name(
-    clients: &Clients,
-    name: &str,
-    replaced: Option<&str>,
-    stop: &CancellationToken,
-) -> Result<()> {
-    let ec2 = clients.ec2().await.map_err(diagnose::config)?;
-    let until = Instant::now() + NAME_RELEASE;
-    loop {
-        let holder = images::named(ec2, name).await.map_err(diagnose::call)?;
-        let Some(holder) = holder.filter(|image| image.is_proven() || !preflight::is_ours(image))
-        else {
-            return Ok(());
-        };
-        let may_be_leaving = preflight::is_ours(&holder) || replaced == Some(&holder.id);
-        if !may_be_leaving || Instant::now() >= until {
-            return Err(preflight::taken(&holder, replaced).into());
-        }
-        tokio::select! {
-            () = sleep(Duration::from_secs(1)) => {}
-            () = stop.cancelled() => return Err(Diagnostic::error("Stopped: no image was made", "Nothing was begun.").into()),
-        }
-    }
-}
-
 /// The image is sealed: whatever goes wrong from here on is no reason to lose it.
 async fn take_image(
     cx: &Context<Client>,
@@ -176,19 +155,27 @@ async fn take_image(
 /// What `CreateImage` does not take. A state that says what was planned makes the next refresh see the difference.
 async fn set_up(cx: &Context<Client>, client: &Client, planned: &ImageModel, id: &str) {
     let wanted = Settings::from(planned);
-    if let Err(problems) = wanted
-        .as_created()
-        .become_in(&wanted, &client.clients, id)
-        .await
-    {
-        for problem in problems {
-            let detail = format!(
-                "The image is sealed and complete, but not all of its settings were made; the next apply makes them. {}",
-                problem.detail
-            );
-            cx.warn(Diagnostic::warning(problem.summary, detail).at(problem.path));
-        }
+    let made = wanted.as_created();
+    let making = Box::pin(made.become_in(&wanted, &client.clients, id));
+    let done = tokio::select! {
+        // First of all, for there may be nothing to make.
+        biased;
+        done = timeout(SET_UP, making) => done.unwrap_or_else(|_elapsed| {
+            Err(not_set_up(&format!("EC2 took longer than {} s.", SET_UP.as_secs())).into())
+        }),
+        () = cx.stop().cancelled() => Err(not_set_up("The apply was stopped.").into()),
+    };
+    for problem in done.err().unwrap_or_default() {
+        let detail = format!(
+            "The image is sealed and complete, but not all of its settings were made; the next apply makes them. {}",
+            problem.detail
+        );
+        cx.warn(Diagnostic::warning(problem.summary, detail).at(problem.path));
     }
+}
+
+fn not_set_up(why: &str) -> Diagnostic {
+    Diagnostic::error("The image's settings are not made yet", why)
 }
 
 async fn take_facts(client: &Client, planned: &mut ImageModel, id: &str) -> Result<(), String> {
@@ -314,20 +301,6 @@ mod tests {
         assert_eq!(method(&quiesce("auto")), Ok(Choice::Auto));
     }
 
-    #[test]
-    fn a_name_is_made_of_its_prefix_where_none_is_configured() {
-        let mut planned = planned();
-        planned.name_prefix = "orders-".into();
-        name_uniquely(&mut planned);
-        assert_eq!(planned.name, "orders".into(), "configured");
-        planned.name = Value::Unknown;
-        name_uniquely(&mut planned);
-        assert!(unique::is_of(
-            planned.name.known().expect("a name"),
-            "orders-"
-        ));
-    }
-
     #[tokio::test]
     async fn settings_that_ec2_refuses_cost_no_image() {
         let denied = "You are not authorized to perform this operation.";
@@ -343,18 +316,6 @@ mod tests {
         assert_eq!(told.summary, "ec2:EnableImageDeprecation failed");
         assert_eq!(told.path, "deprecation_time".into());
         assert!(told.detail.contains("the next apply makes them"));
-    }
-
-    #[tokio::test]
-    async fn an_image_that_is_replaced_gives_its_name_up_in_time() {
-        let aws = Aws::default()
-            .on("DescribeImages", fixtures::image("available", &[]))
-            .on("DescribeImages", fixtures::NO_IMAGES);
-        let client = aws.client(TagPolicy::default());
-        let stop = CancellationToken::new();
-        wait_for_name(&client.clients, "orders", Some(fixtures::IMAGE), &stop)
-            .await
-            .expect("free in the end");
     }
 
     #[tokio::test]
@@ -418,31 +379,5 @@ mod tests {
             ("The image's name is taken", "name".into())
         );
         assert!(aws.calls("SendCommand").is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_name_that_is_just_being_released_is_waited_for() {
-        let proven = fixtures::image("available", &fixtures::proof());
-        let aws = Aws::default()
-            .on("DescribeImages", proven)
-            .on("DescribeImages", fixtures::NO_IMAGES);
-        let client = aws.client(TagPolicy::default());
-        wait_for_name(&client.clients, "orders", None, &CancellationToken::new())
-            .await
-            .expect("free in the end");
-        assert_eq!(aws.calls("DescribeImages").len(), 2);
-    }
-
-    #[tokio::test]
-    async fn what_a_dead_run_left_is_the_runs_to_remove() {
-        let pending = [
-            ("consistent:state", "pending"),
-            ("consistent:session", fixtures::SESSION),
-        ];
-        let aws = Aws::default().on("DescribeImages", fixtures::image("pending", &pending));
-        let client = aws.client(TagPolicy::default());
-        wait_for_name(&client.clients, "orders", None, &CancellationToken::new())
-            .await
-            .expect("swept by the run");
     }
 }

@@ -47,7 +47,7 @@ pub(super) async fn delete(cx: &Context<Client>, state: &ImageModel) -> Result<(
     Err(still_there(&left).into())
 }
 
-/// Before a destroy is planned: what is protected by then is known to be in its way.
+/// Before a destroy or a replacement is planned: what is protected by then is known to be in its way.
 pub(super) fn plan(prior: &ImageModel) -> Result<()> {
     let is_protected = prior.deregistration_protection.known() == Some(&true);
     match prior.id.known() {
@@ -119,8 +119,8 @@ impl ImageModel {
 
 fn protected(id: &str) -> Diagnostic {
     let detail = format!(
-        "{id} is protected from deregistration, so nothing was removed. Set `deregistration_protection = false`, apply, then \
-         destroy it; with a cooldown, EC2 refuses for 24 hours more."
+        "{id} is protected from deregistration, so nothing was removed. Set `deregistration_protection = false` and apply \
+         that alone, then destroy or replace it; with a cooldown, EC2 refuses for 24 hours more."
     );
     Diagnostic::error("The image is protected", detail).at("deregistration_protection")
 }

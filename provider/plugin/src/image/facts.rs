@@ -26,7 +26,11 @@ impl ImageModel {
         self.description = Value::from(Some(image.description.clone()).filter(|it| !it.is_empty()));
         self.deprecation_time =
             deprecation::refreshed(&self.deprecation_time, &image.deprecation_time);
-        let (on, cooldown) = match image.protection() {
+        self.take_protection(image.protection());
+    }
+
+    pub(super) fn take_protection(&mut self, protection: Protection) {
+        let (on, cooldown) = match protection {
             Protection::Off => (false, false),
             Protection::On { cooldown } => (true, cooldown),
         };

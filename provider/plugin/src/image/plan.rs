@@ -4,7 +4,7 @@ use tfplug::{Context, Diagnostic, Plan, Result, Value};
 use time::OffsetDateTime;
 
 use super::{
-    condition, deprecation,
+    condition, delete, deprecation,
     model::ImageModel,
     preflight,
     private::{INPUTS_UNKNOWN, REPLACES},
@@ -34,7 +34,18 @@ pub(super) async fn plan(cx: &Context<Client>, plan: &mut Plan<ImageModel>) -> R
     if let Some(id) = prior.id.known() {
         cx.private().set(REPLACES, id)?;
     }
+    if is_replaced(plan, &prior) {
+        delete::plan(&prior)?;
+    }
     Ok(())
+}
+
+/// By what was asked for here, or by an attribute whose every change asks for it.
+fn is_replaced(plan: &Plan<ImageModel>, prior: &ImageModel) -> bool {
+    let planned = &plan.planned;
+    !plan.replaces().is_empty()
+        || planned.name != prior.name
+        || planned.source_instance_id != prior.source_instance_id
 }
 
 /// A replacement is planned a second time as a create, with what the first time left in private state.
@@ -222,6 +233,20 @@ mod tests {
         change.planned.triggers = Value::Known([("build".to_owned(), "43".into())].into());
         plan(&cx, &mut change).await.expect("planned");
         assert_eq!(change.replaces(), []);
+    }
+
+    #[tokio::test]
+    async fn a_protected_image_is_not_planned_to_be_replaced() {
+        let mut prior = fixtures::state();
+        prior.deregistration_protection = true.into();
+        let cx = testing::context(Aws::default().client(TagPolicy::default()));
+        let mut change = change(prior);
+        change.planned.deregistration_protection = false.into();
+        plan(&cx, &mut change).await.expect("in place");
+        change.planned.name = "orders-2".into();
+        let error = plan(&cx, &mut change).await.expect_err("in its way");
+        let told = error.iter().next().expect("one");
+        assert_eq!(told.summary, "The image is protected");
     }
 
     #[tokio::test]

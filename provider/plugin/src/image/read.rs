@@ -1,6 +1,9 @@
 //! Refreshing: the image as it is now, and whether it is still what was proven.
 
-use consistent_aws::ec2::images::{self, Image};
+use consistent_aws::ec2::{
+    images::{self, Image},
+    settings::Protection,
+};
 use tfplug::{Diagnostics, Result, Value};
 use tracing::info;
 
@@ -29,6 +32,8 @@ pub(super) async fn read(client: &Client, mut state: ImageModel) -> Result<Optio
             "the image is gone"
         );
         state.state = condition::DEREGISTERED.into();
+        // What is gone is protected no longer.
+        state.take_protection(Protection::Off);
         return Ok((!existing.is_empty()).then_some(state));
     };
     let missing = recorded.len() - existing.len();

@@ -80,15 +80,17 @@ fn an_import_sees_what_the_configuration_says_otherwise() {
 #[test]
 fn the_configuration_that_terraform_writes_for_an_import_fits_it() {
     let moto = Moto::shared();
-    let (provider, import) = (moto.provider_block(), import_block(moto.id("proven")));
-    let terraform = Terraform::new(&format!("{provider}{import}"));
-    let written = terraform.run(&["plan", "-generate-config-out=written.tf"]);
-    assert!(written.success, "{}", written.text);
-    let applied = terraform.run(&["apply", "-auto-approve"]);
-    let nothing_else = "1 imported, 0 added, 0 changed, 0 destroyed";
-    assert!(applied.text.contains(nothing_else), "{}", applied.text);
-    let plan = terraform.run(&EMPTY);
-    assert!(plan.success, "{}", plan.text);
+    for image in ["proven", "prefixed"] {
+        let (provider, import) = (moto.provider_block(), import_block(moto.id(image)));
+        let terraform = Terraform::new(&format!("{provider}{import}"));
+        let written = terraform.run(&["plan", "-generate-config-out=written.tf"]);
+        assert!(written.success, "{}", written.text);
+        let applied = terraform.run(&["apply", "-auto-approve"]);
+        let nothing_else = "1 imported, 0 added, 0 changed, 0 destroyed";
+        assert!(applied.text.contains(nothing_else), "{}", applied.text);
+        let plan = terraform.run(&EMPTY);
+        assert!(plan.success, "{}", plan.text);
+    }
 }
 
 #[test]
