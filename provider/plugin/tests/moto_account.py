@@ -2,7 +2,8 @@
 
 Prints where they are as one line of JSON and ends with its standard input: `windows` and `linux` are instances, `taken` is
 an image of the Windows one by that name, `plain` one of the other, `proven` and
-`prefixed` bear the tags of a proof, and the latter a name that a prefix gave. Moto has no DescribeInstanceInformation: here
+`prefixed` bear the tags of a proof, and the latter a name that a prefix gave; `silent`
+does as well, but does not tell how it was configured. Moto has no DescribeInstanceInformation: here
 no instance has an agent. What `moto_upkeep.py` adds is said there.
 """
 
@@ -75,6 +76,8 @@ def main():
     told["prefixed"] = image(ec2, linux, "orders-20261122160000123400000001")
     tags = {**PROOF, "consistent:source-instance": linux, "Name": "orders", "Team": "dba"}
     tag(ec2, told["proven"], tags)
+    told["silent"] = image(ec2, linux, "orders-silent")
+    tag(ec2, told["silent"], {k: v for k, v in tags.items() if k != "consistent:configuration"})
     tag(ec2, told["prefixed"], {**tags, "consistent:configuration": '{"name_prefix":"orders-"}'})
     print(json.dumps(told), flush=True)
     sys.stdin.read()

@@ -1,6 +1,6 @@
 //! Import by image id: an image that carries its proof comes in as if it had been made here; any other is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use consistent_aws::ec2::{
     images::{self, Image, Snapshot},
@@ -182,10 +182,7 @@ fn state(
     Ok(state)
 }
 
-fn shown(
-    image: &Image,
-    snapshots: &BTreeMap<String, Snapshot>,
-) -> std::collections::BTreeSet<model::Snapshot> {
+fn shown(image: &Image, snapshots: &BTreeMap<String, Snapshot>) -> BTreeSet<model::Snapshot> {
     let shown = image.snapshots.iter().filter_map(|mapped| {
         let snapshot = snapshots.get(&mapped.snapshot_id)?;
         Some(model::Snapshot {
@@ -303,10 +300,7 @@ mod tests {
         let evidence = state.evidence.into_known().expect("evidence");
         assert_eq!((evidence.hold_ms, evidence.attempts), (Some(877), None));
         assert_eq!(evidence.volumes, ["vol-1"]);
-        assert_eq!(
-            state.snapshots.known().map(std::collections::BTreeSet::len),
-            Some(1)
-        );
+        assert_eq!(state.snapshots.known().map(BTreeSet::len), Some(1));
     }
 
     #[tokio::test]

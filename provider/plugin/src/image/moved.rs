@@ -1,7 +1,8 @@
 //! `moved { from = aws_ami_from_instance.x }`: hashicorp/aws's image becomes one of ours - unproven, to be replaced.
 
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
 use tfplug::{Diagnostic, MoveSource, Result, Value};
 
 use super::{

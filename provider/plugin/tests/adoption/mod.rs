@@ -94,6 +94,32 @@ fn the_configuration_that_terraform_writes_for_an_import_fits_it() {
 }
 
 #[test]
+fn what_an_image_does_not_tell_is_taken_as_configured_and_watched_from_then_on() {
+    let moto = Moto::start();
+    let configuration = matching(&moto).replace("\"orders-1\"", "\"orders-silent\"");
+    let configuration = configuration.replace("  description        = \"Of the orders\"\n", "");
+    let terraform = Terraform::new(&configuration);
+    let imported = terraform.run(&["import", "consistent_db_image.orders", moto.id("silent")]);
+    let warned = imported
+        .text
+        .contains("Part of the image's configuration is not known");
+    assert!(imported.success && warned, "{}", imported.text);
+    let applied = terraform.run(&["apply", "-auto-approve"]);
+    let in_place = "0 added, 1 changed, 0 destroyed";
+    assert!(applied.text.contains(in_place), "{}", applied.text);
+    let plan = terraform.run(&EMPTY);
+    assert!(plan.success, "{}", plan.text);
+    let changed = terraform.read("main.tf").replace("2026.11", "2026.12");
+    terraform.write("main.tf", &changed);
+    let plan = terraform.run(&["plan"]);
+    assert!(
+        plan.text.contains("1 to add, 0 to change, 1 to destroy"),
+        "{}",
+        plan.text
+    );
+}
+
+#[test]
 fn what_carries_no_proof_is_not_imported() {
     let moto = Moto::shared();
     let matching = matching(moto);
