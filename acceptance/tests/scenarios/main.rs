@@ -3,6 +3,7 @@
 //!
 //! Run one with `cargo test --package acceptance --test scenarios -- <part of its name>`.
 
+mod adoption;
 mod content;
 mod kills;
 mod permissions;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
 fn trials(runtime: &Arc<Runtime>, theatre: &Arc<Mutex<Theatre>>) -> Vec<Trial> {
     let chapters = [
         content::all(),
+        adoption::all(),
         permissions::all(),
         refusals::all(),
         proof::all(),

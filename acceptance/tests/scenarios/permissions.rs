@@ -29,14 +29,21 @@ pub(crate) fn all() -> Vec<Scenario> {
 const ARGUMENTS: &str = "  postgresql = {}";
 const POLICY: &str = include_str!("../../../schemas/iam/caller.json");
 
-/// A whole life - made, tagged, interrupted, replaced, destroyed - uses each action of the policy at least once.
+/// A whole life - made, changed in every way, destroyed, interrupted - uses each action of the policy at least once.
 async fn every_permission_asked_for_is_needed(scene: &Scene<'_>) -> Result<(), Error> {
     scene.configure(ARGUMENTS)?;
     scene.terraform.apply(&[]).await?.succeeded()?;
-    scene.configure(&format!("{ARGUMENTS}\n  tags = {{ Team = \"orders\" }}"))?;
-    scene.terraform.apply(&[]).await?.succeeded()?;
-    scene.configure(ARGUMENTS)?;
-    scene.terraform.apply(&[]).await?.succeeded()?;
+    let settings = [
+        "tags = { Team = \"orders\" }",
+        "description = \"of the orders\"",
+        "deprecation_time = \"2031-01-31T00:00:00Z\"",
+        "deregistration_protection = true",
+        "",
+    ];
+    for setting in settings {
+        scene.configure(&format!("{ARGUMENTS}\n  {setting}"))?;
+        scene.terraform.apply(&[]).await?.succeeded()?;
+    }
     scene.terraform.destroy().await?.succeeded()?;
     let run = scene.terraform.start_apply(&[])?;
     scene.until(Moment::HoldDelivered).await?;

@@ -21,8 +21,31 @@ resource "consistent_db_image" "orders" {
     Name = "orders"
   }
 
+  # Over `tags`, on the snapshots alone.
+  snapshot_tags = {
+    Backup = "no"
+  }
+
+  deprecation_time          = "2031-01-31T00:00:00Z"
+  deregistration_protection = true
+
   timeouts = {
     create = "90m"
+  }
+}
+
+# A new image takes the place of the old one only when it is proven: both exist for a while, so their names differ.
+resource "consistent_db_image" "nightly" {
+  name_prefix        = "orders-nightly-"
+  source_instance_id = "i-0123456789abcdef0"
+  postgresql         = {}
+
+  triggers = {
+    night = "2026-11-22"
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 

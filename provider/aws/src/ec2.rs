@@ -8,6 +8,7 @@ pub mod instances;
 mod leftovers;
 mod observe;
 mod seal;
+pub mod settings;
 pub mod tags;
 
 use std::{
@@ -38,6 +39,8 @@ pub struct Ec2Imager {
     instance_id: String,
     /// Images whose ids are known from `CreateImage`, though EC2's tag filters may not show them yet.
     begun: Mutex<BTreeMap<SessionId, ImageId>>,
+    /// Tags of ours, `consistent:...`, that the image bears beside the session's.
+    notes: BTreeMap<String, String>,
 }
 
 impl Ec2Imager {
@@ -57,7 +60,15 @@ impl Ec2Imager {
             ec2: Client::from_conf(once),
             instance_id: instance_id.into(),
             begun: Mutex::default(),
+            notes: BTreeMap::new(),
         }
+    }
+
+    /// Puts these tags on the image as well, from its first moment on. Their keys are ours: `consistent:...`.
+    #[must_use]
+    pub fn noting(mut self, notes: BTreeMap<String, String>) -> Self {
+        self.notes = notes;
+        self
     }
 
     fn begun(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, ImageId>> {
@@ -72,7 +83,7 @@ impl Imager for Ec2Imager {
     }
 
     async fn begin(&self, request: &CaptureRequest) -> Result<ImageId, ImagerError> {
-        let image = begin::create_image(&self.ec2, &self.instance_id, request).await?;
+        let image = begin::create_image(&self.ec2, &self.instance_id, request, &self.notes).await?;
         self.begun().insert(request.session.clone(), image.clone());
         Ok(image)
     }

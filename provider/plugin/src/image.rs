@@ -3,26 +3,37 @@
 mod condition;
 mod create;
 mod delete;
+mod deprecation;
 mod engines;
 mod facts;
 #[cfg(test)]
 mod fixtures;
+mod import;
 mod model;
+mod moved;
 mod names;
+mod naming;
 mod plan;
 mod preflight;
+mod private;
 mod proof;
 mod read;
+mod record;
+mod settings;
+mod snapshot_tags;
+mod timeouts;
+mod unique;
 mod update;
+mod validate;
 mod young;
 
 use tfplug::{
-    AttributePath, Context, Create, Diagnostic, Diagnostics, Failure, Plan, Resource, Result,
-    Update, async_trait,
+    Context, Create, Diagnostic, Diagnostics, Failure, MoveSource, Plan, Resource, Result, Update,
+    async_trait,
 };
 
 use self::model::ImageModel;
-use crate::{client::Client, tags};
+use crate::client::Client;
 
 pub(crate) struct ImageResource;
 
@@ -34,13 +45,15 @@ impl Resource for ImageResource {
     const NAME: &'static str = "consistent_db_image";
 
     async fn validate(&self, _cx: &Context<Client>, config: ImageModel) -> Result<()> {
-        let mut problems = tags::problems(&config.tags, &AttributePath::new("tags"));
-        problems.extend(config.engines.none_chosen());
-        problems.or_ok(())
+        validate::problems(&config).or_ok(())
     }
 
     async fn plan(&self, cx: &Context<Client>, plan: &mut Plan<ImageModel>) -> Result<()> {
         plan::plan(cx, plan).await
+    }
+
+    async fn plan_destroy(&self, _cx: &Context<Client>, prior: ImageModel) -> Result<()> {
+        delete::plan(&prior)
     }
 
     async fn create(
@@ -60,7 +73,7 @@ impl Resource for ImageResource {
         cx: &Context<Client>,
         request: Update<ImageModel>,
     ) -> Result<ImageModel, Failure<ImageModel>> {
-        Ok(update::update(&*cx.client()?, &request.prior, request.planned).await?)
+        Ok(update::update(cx, &request.prior, request.planned).await?)
     }
 
     async fn delete(
@@ -69,6 +82,18 @@ impl Resource for ImageResource {
         state: ImageModel,
     ) -> Result<(), Failure<ImageModel>> {
         Ok(delete::delete(cx, &state).await?)
+    }
+
+    async fn import(&self, cx: &Context<Client>, id: String) -> Result<ImageModel> {
+        import::import(cx, &id).await
+    }
+
+    async fn move_state(
+        &self,
+        _cx: &Context<Client>,
+        source: MoveSource,
+    ) -> Result<Option<ImageModel>> {
+        moved::take_over(source).map(Some)
     }
 }
 

@@ -1,7 +1,10 @@
 //! The built binary under the real terraform: configurations that validate, that do not, and plans against moto's EC2.
 
+mod adoption;
 mod provider_block;
 mod support;
+mod upkeep;
+mod wrong;
 
 use std::{
     io::{BufRead, BufReader},
@@ -21,90 +24,20 @@ resource "consistent_db_image" "orders" {
 
 #[test]
 fn the_examples_are_valid() {
-    for example in [
-        "provider/provider.tf",
-        "resources/consistent_db_image/resource.tf",
+    let resource = "resources/consistent_db_image/resource.tf";
+    let import = "resources/consistent_db_image/import-by-string-id.tf";
+    for examples in [
+        &["provider/provider.tf"][..],
+        &[resource],
+        &[resource, import],
     ] {
-        let path = format!("{}/../../examples/{example}", env!("CARGO_MANIFEST_DIR"));
-        let terraform = Terraform::new(&std::fs::read_to_string(path).expect("an example"));
-        let answer = terraform.run(&["validate"]);
-        assert!(answer.success, "{example}: {}", answer.text);
-    }
-}
-
-/// What is wrong in a configuration, and what terraform says of it; `\n` in an expectation separates what it has to say.
-const WRONG: &[(&str, &str)] = &[
-    (r#"name = "a:b""#, "Invalid value for \"name\"\nnot ':'"),
-    (
-        r#"name = "ab""#,
-        "An image's name has 3 to 128 characters, not 2.",
-    ),
-    (
-        r#"description = "Größe""#,
-        "printable ASCII characters only",
-    ),
-    (
-        r#"source_instance_id = "ami-1""#,
-        "Must be an instance's id",
-    ),
-    (
-        r#"quiesce = { method = "magic" }"#,
-        "Invalid value for \"quiesce.method\"",
-    ),
-    (
-        "quiesce = { max_hold_seconds = 121 }",
-        "Must be at least 5 and at most 120, not 121.",
-    ),
-    (
-        "quiesce = { attempts = 0 }",
-        "Must be at least 1 and at most 10, not 0.",
-    ),
-    (
-        r#"capture = "create_snapshots""#,
-        "Invalid value for \"capture\"",
-    ),
-    (
-        "postgresql = { port = 0 }",
-        "Invalid value for \"postgresql.port\"\nMust be a port number",
-    ),
-    (
-        r#"postgresql = { data_directory = "pg" }"#,
-        "Must be an absolute path.",
-    ),
-    (
-        r#"postgresql = { service = "{{ssm:x}}" }"#,
-        "which SSM would interpret",
-    ),
-    (
-        r#"tags = { "consistent:state" = "proven" }"#,
-        "Invalid tag\nreserved",
-    ),
-    ("tags = { A = null }", "The value of \"A\" is null"),
-    (
-        r#"timeouts = { create = "1 hour" }"#,
-        "Invalid value for \"timeouts.create\"",
-    ),
-];
-
-#[test]
-fn what_is_wrong_is_said_with_its_place() {
-    for (line, expected) in WRONG {
-        let attribute = line.split_whitespace().next().expect("an attribute");
-        let others = IMAGE
-            .lines()
-            .filter(|it| it.split_whitespace().next() != Some(attribute));
-        let mut lines: Vec<&str> = others.collect();
-        lines.insert(2, line);
-        let answer = Terraform::new(&lines.join("\n")).run(&["validate"]);
-        assert!(!answer.success, "{line} passes");
-        for words in expected.split('\n') {
-            assert!(answer.text.contains(words), "{line}: {}", answer.text);
-        }
-        assert!(
-            answer.text.contains(attribute),
-            "{line}: the place is not shown: {}",
-            answer.text
-        );
+        let text = |example: &&str| {
+            let path = format!("{}/../../examples/{example}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).expect("an example")
+        };
+        let texts: String = examples.iter().map(text).collect();
+        let answer = Terraform::new(&texts).run(&["validate"]);
+        assert!(answer.success, "{examples:?}: {}", answer.text);
     }
 }
 
@@ -151,17 +84,6 @@ provider "consistent" {
 }
 
 #[test]
-fn an_engine_is_needed() {
-    let answer = Terraform::new(&IMAGE.replace("postgresql         = {}", "")).run(&["validate"]);
-    assert!(
-        answer.text.contains("No database engine"),
-        "{}",
-        answer.text
-    );
-    assert!(answer.text.contains("postgresql = {}"), "{}", answer.text);
-}
-
-#[test]
 fn plans_are_checked_against_the_account() {
     let moto = Moto::start();
     let plan = |name: &str, instance: &str| {
@@ -185,7 +107,7 @@ fn plans_are_checked_against_the_account() {
         unknown.text
     );
 
-    let windows = plan("taken", &moto.instance);
+    let windows = plan("taken", moto.id("windows"));
     for words in ["The instance runs Windows", "The image's name is taken"] {
         assert!(
             windows.text.contains(words),

@@ -18,8 +18,8 @@ pub trait Resource: Send + Sync + 'static {
     /// The full type name, e.g. `toy_file`.
     const NAME: &'static str;
 
-    /// Checks a configuration beyond what the attributes' own validators see. Not called while a plain field is
-    /// unknown; `cx.configured()` is `None` here.
+    /// Checks a configuration beyond what the attributes' own validators see, and whatever they found: the user is told
+    /// both at once. Not called while a plain field is unknown; `cx.configured()` is `None` here.
     async fn validate(&self, _cx: &Context<Self::Client>, _config: Self::Model) -> Result<()> {
         Ok(())
     }

@@ -24,11 +24,25 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
 
     for (name, resource) in entries(&provider["resource_schemas"]) {
         let example = golden::read(&format!("examples/resources/{name}/resource.tf"))?;
-        let page = page(&format!("{name} (Resource)"), &resource["block"], &example);
+        let mut page = page(&format!("{name} (Resource)"), &resource["block"], &example);
+        page.push_str(&import(name).unwrap_or_default());
         let short = name.strip_prefix(&format!("{PROVIDER}_")).unwrap_or(name);
         golden::settle(mode, &format!("docs/resources/{short}.md"), &page, "docs")?;
     }
     Ok(())
+}
+
+/// How a resource is imported, by a block and by the command; nothing where there are no examples of it.
+fn import(name: &str) -> Option<String> {
+    let folder = format!("examples/resources/{name}");
+    let block = golden::read(&format!("{folder}/import-by-string-id.tf")).ok()?;
+    let command = golden::read(&format!("{folder}/import.sh")).ok()?;
+    Some(format!(
+        "\n## Import\n\nWith an [`import` block](https://developer.hashicorp.com/terraform/language/import):\n\n\
+         ```terraform\n{}\n```\n\nWith the command:\n\n```shell\n{}\n```\n",
+        block.trim_end(),
+        command.trim_end()
+    ))
 }
 
 /// A page in the registry's layout.

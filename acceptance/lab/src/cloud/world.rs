@@ -162,9 +162,35 @@ pub(crate) struct Image {
     pub(crate) source_instance: Option<String>,
     /// Accounts that may launch it, `all` for everyone.
     pub(crate) launch_permissions: Vec<String>,
+    /// To the minute.
+    pub(crate) deprecated_at: Option<OffsetDateTime>,
+    pub(crate) protection: Protection,
     pub(crate) tags: Tags,
     /// Before this, Describe calls do not show it (eventual consistency).
     pub(crate) visible: Instant,
+}
+
+/// Whether an image can be deregistered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Protection {
+    #[default]
+    Off,
+    On {
+        cooldown: bool,
+    },
+    /// Switched off, but on for a cooldown's sake until then.
+    CoolsDown(OffsetDateTime),
+}
+
+impl Protection {
+    /// EC2's word for it.
+    pub(crate) fn shown(self) -> &'static str {
+        match self {
+            Self::Off | Self::CoolsDown(_) => "disabled",
+            Self::On { cooldown: false } => "enabled-without-cooldown",
+            Self::On { cooldown: true } => "enabled-with-cooldown",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

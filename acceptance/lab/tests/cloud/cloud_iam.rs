@@ -106,6 +106,18 @@ fn requests(
     ]
 }
 
+/// The same for what changes an image in time.
+fn upkeep(image: &str) -> Vec<(&'static str, Value)> {
+    let of_image = || json!({"ImageId": image});
+    let until = json!({"ImageId": image, "DeprecateAt": "2035-01-01T00:00:00Z"});
+    vec![
+        ("ec2:DisableImageDeprecation", of_image()),
+        ("ec2:DisableImageDeregistrationProtection", of_image()),
+        ("ec2:EnableImageDeprecation", until),
+        ("ec2:EnableImageDeregistrationProtection", of_image()),
+    ]
+}
+
 fn is_refusal(answer: &Result<Value, ApiError>) -> bool {
     let codes = [
         "UnauthorizedOperation",
@@ -135,7 +147,8 @@ async fn others(source: &Source) -> (String, String, String) {
 /// The actions that `user` is refused, of all that there are.
 async fn refused(source: &Source, user: User) -> BTreeSet<&'static str> {
     let (image, snapshot, volume) = others(source).await;
-    let requests = requests(source, &image, &snapshot, &volume);
+    let mut requests = requests(source, &image, &snapshot, &volume);
+    requests.extend(upkeep(&image));
     let tried: BTreeSet<String> = requests
         .iter()
         .map(|(action, _)| (*action).to_owned())
@@ -211,6 +224,28 @@ async fn life_of_an_image(source: &Source, user: User) -> Result<(), ApiError> {
         json!({"ResourceId.1": image, "Tag.1.Key": "team"}),
     )
     .await?;
+    let settings = [
+        ("ec2:ModifyImageAttribute", "Description.Value", "new"),
+        (
+            "ec2:EnableImageDeprecation",
+            "DeprecateAt",
+            "2035-01-01T00:00:00Z",
+        ),
+        ("ec2:DisableImageDeprecation", "DryRun", "false"),
+        (
+            "ec2:EnableImageDeregistrationProtection",
+            "WithCooldown",
+            "false",
+        ),
+        (
+            "ec2:DisableImageDeregistrationProtection",
+            "DryRun",
+            "false",
+        ),
+    ];
+    for (action, name, value) in settings {
+        call(action, json!({"ImageId": image, (name): value})).await?;
+    }
     call("ec2:DeregisterImage", json!({"ImageId": image})).await?;
     for device in shown["blockDeviceMapping"].as_array().unwrap() {
         let snapshot = &device["ebs"]["snapshotId"];

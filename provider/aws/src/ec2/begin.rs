@@ -21,15 +21,22 @@ pub(super) async fn create_image(
     ec2: &Client,
     instance_id: &str,
     request: &CaptureRequest,
+    notes: &BTreeMap<String, String>,
 ) -> Result<ImageId, CallError> {
     let ours = tags::of_session(request, instance_id);
+    let mut of_image = ours.clone();
+    of_image.extend(notes.clone());
     let created = ec2
         .create_image()
         .instance_id(instance_id)
         .name(&request.name)
         .description(&request.description)
         .no_reboot(true)
-        .tag_specifications(specification(ResourceType::Image, &request.tags, &ours)?)
+        .tag_specifications(specification(
+            ResourceType::Image,
+            &request.tags,
+            &of_image,
+        )?)
         .tag_specifications(specification(
             ResourceType::Snapshot,
             &request.snapshot_tags,

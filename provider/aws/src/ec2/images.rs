@@ -1,4 +1,5 @@
-//! Images outside a session: what a resource reads, tags and destroys. The client's own retries apply here.
+//! Images outside a session: what a resource reads, tags and destroys. The client's own retries apply here. What else
+//! changes in place is in [`super::settings`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +8,7 @@ use std::{
 
 use aws_sdk_ec2::{
     Client,
-    types::{BlockDeviceMapping, Image as SdkImage, Snapshot, Tag},
+    types::{BlockDeviceMapping, Image as SdkImage, Snapshot as SdkSnapshot, SnapshotState, Tag},
 };
 use quiesce::{ports::Leftover, session::SessionId};
 
@@ -51,6 +52,18 @@ pub struct MappedSnapshot {
     pub encrypted: bool,
 }
 
+/// A snapshot of our own account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The volume that it was taken of; `vol-ffffffff` for a copy.
+    pub volume_id: String,
+    pub size_gib: i64,
+    pub encrypted: bool,
+    /// False while it is pending, and for good where it failed.
+    pub is_completed: bool,
+    pub tags: BTreeMap<String, String>,
+}
+
 impl Image {
     pub fn is_proven(&self) -> bool {
         tags::is_proven(&self.tags)
@@ -63,36 +76,58 @@ pub async fn find(ec2: &Client, id: &str) -> Result<Option<Image>, CallError> {
     Ok(found.into_iter().next().map(image))
 }
 
+/// The account that owns an image which is not ours, but which we may launch; None where EC2 shows no such image.
+pub async fn foreign_owner(ec2: &Client, id: &str) -> Result<Option<String>, CallError> {
+    let answer = ec2
+        .describe_images()
+        .set_filters(Some(describe::ids("image-id", &[id.to_owned()])))
+        .send()
+        .await
+        .map_err(|error| CallError::of("ec2:DescribeImages", &error))?;
+    let shown = answer.images.unwrap_or_default().into_iter().next();
+    Ok(shown.and_then(|image| image.owner_id))
+}
+
 /// The image that bears a name, which is unique in an account and region; None where the name is free.
 pub async fn named(ec2: &Client, name: &str) -> Result<Option<Image>, CallError> {
     let found = describe::images(ec2, describe::ids("name", &[describe::literal(name)])).await?;
     Ok(found.into_iter().next().map(image))
 }
 
-/// Which of these snapshots exist, with the volume that each was taken of.
+/// Those of these snapshots that exist, by id.
 pub async fn existing_snapshots(
     ec2: &Client,
     ids: &[String],
-) -> Result<BTreeMap<String, String>, CallError> {
+) -> Result<BTreeMap<String, Snapshot>, CallError> {
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
     let found = describe::snapshots(ec2, describe::ids("snapshot-id", ids)).await?;
-    Ok(with_volumes(found))
+    Ok(by_id(found))
 }
 
-/// The snapshots that bear the tag of a session, with the volume that each was taken of.
+/// The snapshots that bear the tag of a session, by id.
 pub async fn session_snapshots(
     ec2: &Client,
     session: &SessionId,
-) -> Result<BTreeMap<String, String>, CallError> {
+) -> Result<BTreeMap<String, Snapshot>, CallError> {
     let found = describe::snapshots(ec2, describe::session(session)).await?;
-    Ok(with_volumes(found))
+    Ok(by_id(found))
 }
 
-fn with_volumes(snapshots: Vec<Snapshot>) -> BTreeMap<String, String> {
-    let with_volume = |it: Snapshot| Some((it.snapshot_id?, it.volume_id.unwrap_or_default()));
-    snapshots.into_iter().filter_map(with_volume).collect()
+fn by_id(snapshots: Vec<SdkSnapshot>) -> BTreeMap<String, Snapshot> {
+    let entry = |mut it: SdkSnapshot| Some((it.snapshot_id.take()?, snapshot(it)));
+    snapshots.into_iter().filter_map(entry).collect()
+}
+
+fn snapshot(snapshot: SdkSnapshot) -> Snapshot {
+    Snapshot {
+        volume_id: snapshot.volume_id.unwrap_or_default(),
+        size_gib: snapshot.volume_size.map_or(0, i64::from),
+        encrypted: snapshot.encrypted.unwrap_or(false),
+        is_completed: snapshot.state == Some(SnapshotState::Completed),
+        tags: tags::from_sdk(snapshot.tags),
+    }
 }
 
 /// Sets tags on images and snapshots; a key that exists gets the new value.

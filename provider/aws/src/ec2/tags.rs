@@ -19,6 +19,21 @@ pub const SOURCE_INSTANCE: &str = "consistent:source-instance";
 /// RFC 3339; from then on what is pending may be swept. [`NEVER`] once proven.
 pub const EXPIRES: &str = "consistent:expires";
 
+/// The engines on the image, separated by spaces.
+pub const ENGINE: &str = "consistent:engine";
+/// Their versions, in the same order.
+pub const ENGINE_VERSION: &str = "consistent:engine-version";
+/// How writes were held.
+pub const METHOD: &str = "consistent:method";
+/// Where the databases' logs stood, in the engines' order.
+pub const RECOVERY_POINT: &str = "consistent:recovery-point";
+/// How long writes were held, in ms.
+pub const HOLD_MS: &str = "consistent:hold-ms";
+/// When a restore test last passed (RFC 3339).
+pub const VERIFIED_AT: &str = "consistent:verified-at";
+/// What the image was configured with and EC2 does not know, for an import: in two parts where one is too short.
+pub const CONFIGURATION: [&str; 2] = ["consistent:configuration", "consistent:configuration-2"];
+
 /// An image in the making, or what a dead run left of one.
 pub const PENDING: &str = "pending";
 /// The proof is complete.

@@ -3,6 +3,7 @@
 mod capture;
 mod removal;
 mod seal;
+mod settings;
 
 use std::{collections::BTreeSet, fmt::Write};
 

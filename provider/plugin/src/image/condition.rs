@@ -31,10 +31,14 @@ pub(super) fn of(image: &Image, session: Option<&str>, missing_snapshots: usize)
     word.to_owned()
 }
 
-/// Why an image in this condition is replaced; None where it is sound.
-pub(super) fn reason_to_replace(id: &str, condition: &str) -> Option<String> {
+/// Why an image in this condition is replaced; None where it is sound. `was_proven` tells one that lost its proof from one
+/// that came here without any.
+pub(super) fn reason_to_replace(id: &str, condition: &str, was_proven: bool) -> Option<String> {
     let why = match condition {
         AVAILABLE => return None,
+        UNPROVEN if !was_proven => {
+            "was not made by this provider, so nothing proves that it is consistent: an image that is proven takes its place"
+        }
         UNPROVEN => {
             "no longer carries the tags of its proof: somebody changed them, so nothing vouches for it"
         }
@@ -102,10 +106,19 @@ mod tests {
 
     #[test]
     fn only_a_sound_image_stays() {
-        assert_eq!(reason_to_replace("ami-1", AVAILABLE), None);
-        for condition in [UNPROVEN, SNAPSHOT_MISSING, DEREGISTERED, "disabled"] {
-            let why = reason_to_replace("ami-1", condition).expect(condition);
+        assert_eq!(reason_to_replace("ami-1", AVAILABLE, true), None);
+        let mut reasons = std::collections::BTreeSet::new();
+        for (condition, was_proven) in [
+            (UNPROVEN, true),
+            (UNPROVEN, false),
+            (SNAPSHOT_MISSING, true),
+            (DEREGISTERED, true),
+            ("disabled", true),
+        ] {
+            let why = reason_to_replace("ami-1", condition, was_proven).expect(condition);
             assert!(why.starts_with("ami-1 ") && why.ends_with('.'), "{why}");
+            reasons.insert(why);
         }
+        assert_eq!(reasons.len(), 5, "each has its own");
     }
 }

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use consistent_aws::{
-    config::Clients,
     ec2::{Ec2Imager, images},
     ssm::SsmGuest,
 };
@@ -13,25 +12,25 @@ use quiesce::{
     method::{Choice, Method},
     plan::{Attempts, ImagePlan, MaxHold},
 };
-use tfplug::{CancellationToken, Context, Diagnostic, Failure, Result, Value};
-use tokio::time::{Instant, sleep};
+use tfplug::{Context, Diagnostic, Failure, Result, Value};
+use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use super::{
     condition,
     model::{ImageModel, Quiesce},
-    needed, preflight, young,
+    naming, needed,
+    private::{LEFT_SESSION, REPLACES},
+    record,
+    settings::Settings,
+    snapshot_tags,
+    timeouts::Work,
+    young,
 };
-use crate::{client::Client, diagnose, duration, tags};
+use crate::{client::Client, diagnose, tags};
 
-/// The name under which private state keeps the session of a run that could not clean up after itself.
-pub(super) const LEFT_SESSION: &str = "left_session";
-
-/// `timeouts.create`, where it is not set.
-const CREATE_TIMEOUT: Duration = Duration::from_hours(1);
-
-/// EC2 may show an image, and keep its name, for a moment after it was deregistered.
-const NAME_RELEASE: Duration = Duration::from_secs(15);
+/// How long EC2 may take for the settings of an image that is sealed.
+const SET_UP: Duration = Duration::from_mins(1);
 
 pub(super) async fn create(
     cx: &Context<Client>,
@@ -39,11 +38,22 @@ pub(super) async fn create(
 ) -> Result<ImageModel, Failure<ImageModel>> {
     let began = Instant::now();
     let client = cx.client()?;
+    let replaced: Option<String> = cx.private().get(REPLACES)?;
+    cx.private().remove(REPLACES);
+    naming::name_uniquely(&mut planned);
     let mut run = run(&client, &planned)?;
     let instance_id = needed(&planned.source_instance_id, "source_instance_id")?.clone();
     let ec2 = client.clients.ec2().await.map_err(diagnose::config)?;
     let ssm = client.clients.ssm().await.map_err(diagnose::config)?;
-    wait_for_name(&client.clients, &run.image.name, cx.stop()).await?;
+    let (name, replaced) = (&run.image.name, replaced.as_deref());
+    let waiting = Box::pin(naming::wait_for_name(
+        &client.clients,
+        name,
+        replaced,
+        cx.stop(),
+    ));
+    let waited = timeout(run.within, waiting).await;
+    waited.unwrap_or_else(|_elapsed| Err(out_of_time(run.within).into()))?;
     young::grow_up(&client.clients, &instance_id, run.within, cx.stop()).await?;
     run.within = run.within.saturating_sub(began.elapsed());
 
@@ -53,8 +63,11 @@ pub(super) async fn create(
         "taking a consistent image"
     );
     let guest = Arc::new(SsmGuest::new(ssm.clone(), &instance_id));
-    let imager = Arc::new(Ec2Imager::new(ec2, &instance_id));
-    match run.execute(guest, imager, cx.stop().clone()).await {
+    let imager = Ec2Imager::new(ec2, &instance_id).noting(record::tags(&planned));
+    match run
+        .execute(guest, Arc::new(imager), cx.stop().clone())
+        .await
+    {
         Ok(proof) => {
             take_image(cx, &client, &mut planned, &proof).await;
             Ok(planned)
@@ -63,23 +76,29 @@ pub(super) async fn create(
     }
 }
 
+fn out_of_time(limit: Duration) -> Diagnostic {
+    let seconds = limit.as_secs_f64();
+    let detail = format!("timeouts.create ({seconds} s) was over before anything was begun.");
+    Diagnostic::error("No image was made", detail).at("timeouts")
+}
+
 /// The configuration as the proof takes it.
 fn run(client: &Client, planned: &ImageModel) -> Result<quiesce::Plan> {
     let quiesce = needed(&planned.quiesce, "quiesce")?;
     let own = tags::known(&planned.tags).unwrap_or_default();
-    let all = client.tags.wanted(&own);
+    let of_snapshots = tags::known(&planned.snapshot_tags).unwrap_or_default();
     Ok(quiesce::Plan {
         image: ImagePlan {
             name: needed(&planned.name, "name")?.clone(),
             description: planned.description.known().cloned().unwrap_or_default(),
-            tags: all.clone(),
-            snapshot_tags: all,
+            tags: client.tags.wanted(&own),
+            snapshot_tags: snapshot_tags::wanted(client, &own, &of_snapshots),
         },
         engines: planned.engines.chosen()?,
         method: method(quiesce)?,
         max_hold: max_hold(quiesce)?,
         attempts: attempts(quiesce)?,
-        within: within(planned)?,
+        within: Work::Create.limit(planned)?,
     })
 }
 
@@ -103,37 +122,6 @@ fn attempts(quiesce: &Quiesce) -> Result<Attempts> {
         .map_err(|error| Diagnostic::error("quiesce.attempts", error.to_string()).into())
 }
 
-fn within(planned: &ImageModel) -> Result<Duration> {
-    let limit = planned.timeouts.known().and_then(|it| it.create.known());
-    limit.map_or(Ok(CREATE_TIMEOUT), |text| {
-        duration::parse(text).map_err(|detail| {
-            Diagnostic::error("Invalid timeout", detail)
-                .at("timeouts")
-                .into()
-        })
-    })
-}
-
-/// A name that is taken would else be noticed while writes are held. What a dead run left under it, the run removes.
-async fn wait_for_name(clients: &Clients, name: &str, stop: &CancellationToken) -> Result<()> {
-    let ec2 = clients.ec2().await.map_err(diagnose::config)?;
-    let until = Instant::now() + NAME_RELEASE;
-    loop {
-        let holder = images::named(ec2, name).await.map_err(diagnose::call)?;
-        let Some(holder) = holder.filter(|image| image.is_proven() || !preflight::is_ours(image))
-        else {
-            return Ok(());
-        };
-        if !preflight::is_ours(&holder) || Instant::now() >= until {
-            return Err(preflight::taken(&holder).into());
-        }
-        tokio::select! {
-            () = sleep(Duration::from_secs(1)) => {}
-            () = stop.cancelled() => return Err(Diagnostic::error("Stopped: no image was made", "Nothing was begun.").into()),
-        }
-    }
-}
-
 /// The image is sealed: whatever goes wrong from here on is no reason to lose it.
 async fn take_image(
     cx: &Context<Client>,
@@ -151,6 +139,7 @@ async fn take_image(
     planned.tags_all = tags::shown(client.tags.managed(&client.tags.wanted(&own)));
     planned.take_proof(proof);
     planned.state = condition::AVAILABLE.into();
+    set_up(cx, client, planned, &proof.image.0).await;
     if let Err(detail) = take_facts(client, planned, &proof.image.0).await {
         planned.settle_facts();
         let detail = format!(
@@ -161,6 +150,32 @@ async fn take_image(
             detail,
         ));
     }
+}
+
+/// What `CreateImage` does not take. A state that says what was planned makes the next refresh see the difference.
+async fn set_up(cx: &Context<Client>, client: &Client, planned: &ImageModel, id: &str) {
+    let wanted = Settings::from(planned);
+    let made = wanted.as_created();
+    let making = Box::pin(made.become_in(&wanted, &client.clients, id));
+    let done = tokio::select! {
+        // First of all, for there may be nothing to make.
+        biased;
+        done = timeout(SET_UP, making) => done.unwrap_or_else(|_elapsed| {
+            Err(not_set_up(&format!("EC2 took longer than {} s.", SET_UP.as_secs())).into())
+        }),
+        () = cx.stop().cancelled() => Err(not_set_up("The apply was stopped.").into()),
+    };
+    for problem in done.err().unwrap_or_default() {
+        let detail = format!(
+            "The image is sealed and complete, but not all of its settings were made; the next apply makes them. {}",
+            problem.detail
+        );
+        cx.warn(Diagnostic::warning(problem.summary, detail).at(problem.path));
+    }
+}
+
+fn not_set_up(why: &str) -> Diagnostic {
+    Diagnostic::error("The image's settings are not made yet", why)
 }
 
 async fn take_facts(client: &Client, planned: &mut ImageModel, id: &str) -> Result<(), String> {
@@ -246,6 +261,7 @@ mod tests {
         }
         .into();
         planned.tags = tags::shown([("Name".to_owned(), "orders".to_owned())].into());
+        planned.snapshot_tags = tags::shown([("backup".to_owned(), "no".to_owned())].into());
         let defaults = [("Team".to_owned(), "dba".to_owned())].into();
         let client = Aws::default().client(TagPolicy {
             defaults,
@@ -257,7 +273,7 @@ mod tests {
             ("orders", "")
         );
         assert_eq!(run.image.tags.len(), 2);
-        assert_eq!(run.image.snapshot_tags, run.image.tags);
+        assert_eq!(run.image.snapshot_tags.len(), 3);
         assert_eq!((run.method, run.attempts.as_u32()), (Choice::Auto, 3));
         assert_eq!(
             (run.max_hold.as_duration().as_secs(), run.within.as_secs()),
@@ -283,6 +299,23 @@ mod tests {
             Ok(Choice::Exactly(Method::Pause))
         );
         assert_eq!(method(&quiesce("auto")), Ok(Choice::Auto));
+    }
+
+    #[tokio::test]
+    async fn settings_that_ec2_refuses_cost_no_image() {
+        let denied = "You are not authorized to perform this operation.";
+        let aws =
+            Aws::default().refusing("EnableImageDeprecation", "UnauthorizedOperation", denied);
+        let client = aws.client(TagPolicy::default());
+        let cx = testing::context(aws.client(TagPolicy::default()));
+        let mut planned = planned();
+        planned.deprecation_time = "2031-01-31T00:00:00Z".into();
+        set_up(&cx, &client, &planned, fixtures::IMAGE).await;
+        let warnings = cx.take_warnings();
+        let told = warnings.iter().next().expect("a warning");
+        assert_eq!(told.summary, "ec2:EnableImageDeprecation failed");
+        assert_eq!(told.path, "deprecation_time".into());
+        assert!(told.detail.contains("the next apply makes them"));
     }
 
     #[tokio::test]
@@ -346,31 +379,5 @@ mod tests {
             ("The image's name is taken", "name".into())
         );
         assert!(aws.calls("SendCommand").is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_name_that_is_just_being_released_is_waited_for() {
-        let proven = fixtures::image("available", &fixtures::proof());
-        let aws = Aws::default()
-            .on("DescribeImages", proven)
-            .on("DescribeImages", fixtures::NO_IMAGES);
-        let client = aws.client(TagPolicy::default());
-        wait_for_name(&client.clients, "orders", &CancellationToken::new())
-            .await
-            .expect("free in the end");
-        assert_eq!(aws.calls("DescribeImages").len(), 2);
-    }
-
-    #[tokio::test]
-    async fn what_a_dead_run_left_is_the_runs_to_remove() {
-        let pending = [
-            ("consistent:state", "pending"),
-            ("consistent:session", fixtures::SESSION),
-        ];
-        let aws = Aws::default().on("DescribeImages", fixtures::image("pending", &pending));
-        let client = aws.client(TagPolicy::default());
-        wait_for_name(&client.clients, "orders", &CancellationToken::new())
-            .await
-            .expect("swept by the run");
     }
 }

@@ -1,10 +1,14 @@
 //! Removing an image: deregistered, and every snapshot deleted; what is left keeps its place in the state.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use consistent_aws::{
     config::Clients,
-    ec2::{Ec2Imager, images},
+    ec2::{
+        Ec2Imager,
+        images::{self, Snapshot},
+        settings::Protection,
+    },
 };
 use quiesce::{
     ports::{Imager, Leftover},
@@ -13,24 +17,26 @@ use quiesce::{
 use tfplug::{Context, Diagnostic, Result};
 use tracing::info;
 
-use super::{create::LEFT_SESSION, model::ImageModel};
-use crate::{client::Client, diagnose, duration};
-
-/// `timeouts.delete`, where it is not set.
-const DELETE_TIMEOUT: Duration = Duration::from_mins(30);
+use super::{
+    model::ImageModel,
+    private::LEFT_SESSION,
+    timeouts::{Unfinished, Work},
+};
+use crate::{client::Client, diagnose};
 
 pub(super) async fn delete(cx: &Context<Client>, state: &ImageModel) -> Result<()> {
     let client = cx.client()?;
-    let limit = limit(state)?;
     let left_session: Option<String> = cx.private().get(LEFT_SESSION)?;
-    let removing = remove(&client.clients, state, left_session.as_deref());
-    let left = tokio::select! {
-        removed = tokio::time::timeout(limit, removing) => match removed {
-            Ok(left) => left?,
-            Err(_elapsed) => return Err(unfinished(&format!("timeouts.delete ({} s) is over", limit.as_secs()))),
-        },
-        () = cx.stop().cancelled() => return Err(unfinished("it was stopped")),
-    };
+    // What a failed create left is no image to keep.
+    if state.is_kept() && left_session.is_none() {
+        info!(image = state.id.known(), "forgotten, as skip_destroy says");
+        return Ok(());
+    }
+    let removing = Box::pin(remove(&client.clients, state, left_session.as_deref()));
+    let left = Work::Delete
+        .within_limit(state, cx.stop(), removing)
+        .await
+        .map_err(unfinished)??;
     if left.is_empty() {
         info!(
             image = state.id.known(),
@@ -39,6 +45,15 @@ pub(super) async fn delete(cx: &Context<Client>, state: &ImageModel) -> Result<(
         return Ok(());
     }
     Err(still_there(&left).into())
+}
+
+/// Before a destroy or a replacement is planned: what is protected by then is known to be in its way.
+pub(super) fn plan(prior: &ImageModel) -> Result<()> {
+    let is_protected = prior.deregistration_protection.known() == Some(&true);
+    match prior.id.known() {
+        Some(id) if is_protected && !prior.is_kept() => Err(protected(id).into()),
+        _ => Ok(()),
+    }
 }
 
 async fn remove(
@@ -53,6 +68,10 @@ async fn remove(
         .and_then(|id| id.parse::<SessionId>().ok());
     match (state.id.known(), session) {
         (Some(id), session) => {
+            let image = images::find(ec2, id).await.map_err(diagnose::call)?;
+            if image.is_some_and(|image| image.protection() != Protection::Off) {
+                return Err(protected(id).into());
+            }
             let mut snapshots = state.snapshot_ids();
             if let Some(session) = session {
                 let tagged = images::session_snapshots(ec2, &session).await;
@@ -82,34 +101,35 @@ async fn remove(
 }
 
 impl ImageModel {
+    fn is_kept(&self) -> bool {
+        self.skip_destroy.known() == Some(&true)
+    }
+
     /// Those of the session's snapshots that were taken of our volumes. Somebody's copy may have inherited the tags; EC2
     /// gives it another volume.
-    fn own(&self, tagged: BTreeMap<String, String>) -> impl Iterator<Item = String> {
+    fn own(&self, tagged: BTreeMap<String, Snapshot>) -> impl Iterator<Item = String> {
         let volumes = self.evidence.known().map(|evidence| &evidence.volumes);
         let is_ours = move |volume: &String| volumes.is_none_or(|ours| ours.contains(volume));
         tagged
             .into_iter()
-            .filter(move |(_, volume)| is_ours(volume))
+            .filter(move |(_, snapshot)| is_ours(&snapshot.volume_id))
             .map(|(snapshot, _)| snapshot)
     }
 }
 
-fn limit(state: &ImageModel) -> Result<Duration> {
-    let limit = state.timeouts.known().and_then(|it| it.delete.known());
-    limit.map_or(Ok(DELETE_TIMEOUT), |text| {
-        duration::parse(text).map_err(|detail| {
-            Diagnostic::error("Invalid timeout", detail)
-                .at("timeouts")
-                .into()
-        })
-    })
+fn protected(id: &str) -> Diagnostic {
+    let detail = format!(
+        "{id} is protected from deregistration, so nothing was removed. Set `deregistration_protection = false` and apply \
+         that alone, then destroy or replace it; with a cooldown, EC2 refuses for 24 hours more."
+    );
+    Diagnostic::error("The image is protected", detail).at("deregistration_protection")
 }
 
-fn unfinished(why: &str) -> tfplug::Diagnostics {
+fn unfinished(Unfinished(why): Unfinished) -> Diagnostic {
     let detail = format!(
         "Removing the image did not come to its end: {why}. It stays in the state; destroy it again."
     );
-    Diagnostic::error("The image is not removed yet", detail).into()
+    Diagnostic::error("The image is not removed yet", detail)
 }
 
 fn still_there(left: &[Leftover]) -> Diagnostic {
@@ -166,6 +186,46 @@ mod tests {
         delete(&cx, &fixtures::state()).await.expect("removed");
         assert_eq!(aws.calls("DeregisterImage").len(), 1);
         assert_eq!(deleted(&aws), ["snap-1", "snap-2"]);
+    }
+
+    #[tokio::test]
+    async fn an_image_to_keep_is_only_forgotten() {
+        let aws = Aws::default();
+        let cx = testing::context(aws.client(TagPolicy::default()));
+        let mut state = fixtures::state();
+        state.skip_destroy = true.into();
+        delete(&cx, &state).await.expect("forgotten");
+        assert!(aws.calls("DeregisterImage").is_empty());
+        state.deregistration_protection = true.into();
+        plan(&state).expect("protection is not in the way of forgetting");
+    }
+
+    #[tokio::test]
+    async fn a_protected_image_keeps_everything() {
+        for word in ["enabled-with-cooldown", "enabled-without-cooldown"] {
+            let shown = fixtures::image("available", &fixtures::proof());
+            let word = format!("<deregistrationProtection>{word}</deregistrationProtection>");
+            let shown = shown.replace("<tagSet>", &format!("{word}<tagSet>"));
+            let aws = Aws::default().on("DescribeImages", shown);
+            let cx = testing::context(aws.client(TagPolicy::default()));
+            let error = delete(&cx, &fixtures::state())
+                .await
+                .expect_err("protected");
+            let told = error.iter().next().expect("one");
+            assert_eq!(told.summary, "The image is protected");
+            assert!(aws.calls("DeregisterImage").is_empty());
+            assert!(aws.calls("DeleteSnapshot").is_empty());
+        }
+    }
+
+    #[test]
+    fn a_plan_to_destroy_knows_of_the_protection() {
+        let mut state = fixtures::state();
+        plan(&state).expect("not protected");
+        state.deregistration_protection = true.into();
+        let error = plan(&state).expect_err("protected");
+        let told = error.iter().next().expect("one");
+        assert_eq!(told.path, "deregistration_protection".into());
     }
 
     #[tokio::test]

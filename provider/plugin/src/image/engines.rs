@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quiesce::engines::{ENGINES, Engine, EngineOption, OptionError, OptionKind, Options};
 use tfplug::{
     AttributePath, Cty, DecodeError, Diagnostic, Field, Fields, Model, Step, Value,
-    schema::{Attribute, Block, Flag, Mode},
+    schema::{Attribute, Block, Mode},
 };
 
 /// What a configuration tells of each engine: one attribute each.
@@ -50,6 +50,12 @@ impl Engines {
         })
     }
 
+    /// The names of the engines of which something else is told there.
+    pub(super) fn differing(&self, other: &Self) -> impl Iterator<Item = &'static str> {
+        let differs = |name: &&str| self.0.get(name) != other.0.get(name);
+        ENGINES.iter().map(|engine| engine.name).filter(differs)
+    }
+
     /// The engines chosen, with what is told of them. An error where something is not known yet.
     pub(super) fn chosen(&self) -> Result<Vec<Options>, Diagnostic> {
         let chosen = ENGINES
@@ -67,7 +73,7 @@ fn attribute(engine: &'static Engine) -> Attribute {
     let block = options.fold(Block::new(engine.docs), |block, option| {
         block.attribute(option_attribute(engine, option))
     });
-    Attribute::object(engine.name, block, Mode::Optional).flag(Flag::ForceReplace)
+    Attribute::object(engine.name, block, Mode::Optional)
 }
 
 fn option_attribute(engine: &'static Engine, option: &'static EngineOption) -> Attribute {

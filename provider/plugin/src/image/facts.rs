@@ -1,22 +1,41 @@
 //! What EC2 tells of an image, in the attributes that show it.
 
-use consistent_aws::ec2::images::{self, Image};
+use consistent_aws::ec2::{
+    images::{self, Image},
+    settings::Protection,
+};
 use tfplug::Value;
 
-use super::model::ImageModel;
+use super::{deprecation, model::ImageModel};
 
 impl ImageModel {
-    /// Takes over what EC2 tells; what only the proof tells stays.
+    /// Takes over what EC2 alone tells.
     pub(super) fn take_facts(&mut self, image: &Image, region: &str) {
         let known = |text: &str| Value::Known(text.to_owned());
         self.arn = Value::Known(images::arn(region, &image.id));
         self.id = known(&image.id);
-        self.name = known(&image.name);
-        self.description = Value::from(Some(image.description.clone()).filter(|it| !it.is_empty()));
         self.architecture = known(&image.architecture);
         self.root_device_name = known(&image.root_device_name);
         self.creation_date = known(&image.creation_date);
         self.owner_id = known(&image.owner_id);
+    }
+
+    /// Takes over what is configured, as EC2 has it now.
+    pub(super) fn take_settings(&mut self, image: &Image) {
+        self.name = Value::Known(image.name.clone());
+        self.description = Value::from(Some(image.description.clone()).filter(|it| !it.is_empty()));
+        self.deprecation_time =
+            deprecation::refreshed(&self.deprecation_time, &image.deprecation_time);
+        self.take_protection(image.protection());
+    }
+
+    pub(super) fn take_protection(&mut self, protection: Protection) {
+        let (on, cooldown) = match protection {
+            Protection::Off => (false, false),
+            Protection::On { cooldown } => (true, cooldown),
+        };
+        self.deregistration_protection = on.into();
+        self.deregistration_protection_cooldown = cooldown.into();
     }
 
     /// Where EC2 told nothing: null, until a refresh knows more.

@@ -37,7 +37,7 @@ pub(super) fn state() -> ImageModel {
 fn snapshot() -> Snapshot {
     Snapshot {
         device_name: "/dev/xvda".to_owned(),
-        volume_id: "vol-1".to_owned(),
+        volume_id: Some("vol-1".to_owned()),
         snapshot_id: "snap-1".to_owned(),
         size_gib: 8,
         encrypted: false,
@@ -47,15 +47,15 @@ fn snapshot() -> Snapshot {
 fn evidence() -> Evidence {
     Evidence {
         session_id: SESSION.to_owned(),
-        method: "freeze".to_owned(),
-        data_paths: vec!["/data".to_owned()],
+        method: Some("freeze".to_owned()),
+        data_paths: Some(vec!["/data".to_owned()]),
         volumes: vec!["vol-1".to_owned()],
-        frozen_at: "2026-11-22T16:00:00Z".to_owned(),
-        released_at: "2026-11-22T16:00:01Z".to_owned(),
-        hold_ms: 1000,
-        attempts: 1,
+        frozen_at: Some("2026-11-22T16:00:00Z".to_owned()),
+        released_at: Some("2026-11-22T16:00:01Z".to_owned()),
+        hold_ms: Some(1000),
+        attempts: Some(1),
         verified_at: None,
-        checks: Vec::new(),
+        checks: Some(Vec::new()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use quiesce::plan::{Attempts, MaxHold};
 use tfplug::{Model, Value, validate};
 
-use super::{engines::Engines, names};
+use super::{deprecation, engines::Engines, names};
 use crate::{duration, tags::ConfiguredTags};
 
 /// An image (AMI) of a live database server that is proven consistent, or none.
@@ -15,15 +15,23 @@ use crate::{duration, tags::ConfiguredTags};
 /// snapshots are deleted, and the apply fails and says why. Writes go on after `quiesce.max_hold_seconds` at the latest,
 /// whatever happens to Terraform, the network or the agent.
 ///
-/// At least one engine has to be named, e.g. `postgresql = {}`; with several, one hold covers them all. Tags and timeouts
-/// can change in place. Every other change makes a new image.
+/// At least one engine has to be named, e.g. `postgresql = {}`; with several, one hold covers them all. A change of the
+/// server, an engine, `quiesce`, `capture`, `triggers` or the name makes a new image; everything else changes in place.
+///
+/// The [guide](../guides/adopting-images) tells how to import an image, to move one here from `aws_ami_from_instance`, and to
+/// replace one without a gap.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct ImageModel {
-    /// The image's name, unique in its account and region: 3 to 128 letters, digits, spaces and `()[]./-'@_`.
-    #[tf(required, force_replace, validate = names::image)]
+    /// The image's name, unique in its account and region: 3 to 128 letters, digits, spaces and `()[]./-'@_`. Either this
+    /// or `name_prefix`.
+    #[tf(optional, computed, use_state_for_unknown, force_replace, validate = names::image)]
     pub(super) name: Value<String>,
+    /// What a name begins with that is unique by what follows: the time and a counter, 26 characters. At most 102
+    /// characters. Lets a new image exist beside the one that it replaces.
+    #[tf(optional, validate = names::prefix)]
+    pub(super) name_prefix: Value<String>,
     /// The image's description: at most 255 ASCII characters.
-    #[tf(optional, force_replace, validate = names::description)]
+    #[tf(optional, validate = names::description)]
     pub(super) description: Value<String>,
     /// The EC2 instance on which the database runs. It has to be running, with an online SSM agent; one that was started in the
     /// last ten minutes is waited for.
@@ -32,19 +40,38 @@ pub(crate) struct ImageModel {
     #[tf(flatten)]
     pub(super) engines: Engines,
     /// How writes are held.
-    #[tf(optional, force_replace, default = Quiesce::default())]
+    #[tf(optional, default = Quiesce::default())]
     pub(super) quiesce: Value<Quiesce>,
     /// How the volumes are captured. `create_image` (default): one `CreateImage` call without reboot.
-    #[tf(optional, force_replace, default = "create_image", validate = validate::one_of(&["create_image"]))]
-    capture: Value<String>,
+    #[tf(optional, default = "create_image", validate = validate::one_of(&["create_image"]))]
+    pub(super) capture: Value<String>,
     /// Any text under any name. A change makes a new image.
-    #[tf(optional, force_replace)]
-    triggers: Value<BTreeMap<String, Value<String>>>,
-    /// Tags of the image and its snapshots, over the provider's `default_tags`. At most 39 with those; keys that begin
+    #[tf(optional)]
+    pub(super) triggers: Value<BTreeMap<String, Value<String>>>,
+    /// Tags of the image and its snapshots, over the provider's `default_tags`. At most 37 with those; keys that begin
     /// with `consistent:` hold the proof and cannot be set.
     #[tf(optional)]
     pub(super) tags: ConfiguredTags,
-    /// How long making and removing the image may take.
+    /// Tags of the snapshots alone, over `tags` and the provider's `default_tags`: at most 37 together. Tags that others
+    /// put on the snapshots are left as they are.
+    #[tf(optional)]
+    pub(super) snapshot_tags: ConfiguredTags,
+    /// When EC2 marks the image as deprecated (RFC 3339), within ten years from now. EC2 rounds to the minute.
+    #[tf(optional, validate = deprecation::check)]
+    pub(super) deprecation_time: Value<String>,
+    /// Whether EC2 refuses to deregister the image, whoever asks. A protected image can be destroyed or replaced only after
+    /// an apply that switches this off. Default: `false`.
+    #[tf(optional, default = false)]
+    pub(super) deregistration_protection: Value<bool>,
+    /// Whether the protection lasts for 24 hours more once it is switched off. Needs `deregistration_protection`. Default:
+    /// `false`.
+    #[tf(optional, default = false)]
+    pub(super) deregistration_protection_cooldown: Value<bool>,
+    /// Whether a destroy, and a replacement, only forgets the image: it and its snapshots stay in the account. Default:
+    /// `false`.
+    #[tf(optional, default = false)]
+    pub(super) skip_destroy: Value<bool>,
+    /// How long making, changing and removing the image may take.
     #[tf(optional)]
     pub(super) timeouts: Value<Timeouts>,
     /// The image's id (`ami-...`).
@@ -121,6 +148,9 @@ pub(crate) struct Timeouts {
     /// `60m`.
     #[tf(optional, validate = duration::check)]
     pub(super) create: Value<String>,
+    /// Default: `10m`.
+    #[tf(optional, validate = duration::check)]
+    pub(super) update: Value<String>,
     /// Default: `30m`.
     #[tf(optional, validate = duration::check)]
     pub(super) delete: Value<String>,
@@ -135,7 +165,7 @@ pub(crate) struct Snapshot {
     pub(super) device_name: String,
     /// The volume that it was taken of (`vol-...`).
     #[tf(computed, use_state_for_unknown)]
-    pub(super) volume_id: String,
+    pub(super) volume_id: Option<String>,
     /// The snapshot's id (`snap-...`).
     #[tf(computed, use_state_for_unknown)]
     pub(super) snapshot_id: String,
@@ -147,7 +177,7 @@ pub(crate) struct Snapshot {
     pub(super) encrypted: bool,
 }
 
-/// The hold, as the server and EC2 reported it.
+/// The hold, as the server and EC2 reported it. Of an imported image only what its tags tell is known.
 #[derive(Clone, Debug, PartialEq, Model)]
 pub(crate) struct Evidence {
     /// The id under which everything of this image is tagged (`consistent:session`).
@@ -155,31 +185,31 @@ pub(crate) struct Evidence {
     pub(super) session_id: String,
     /// How writes were held: `freeze`, `pause` or `stop`.
     #[tf(computed, use_state_for_unknown)]
-    pub(super) method: String,
+    pub(super) method: Option<String>,
     /// Every path that the database needs.
     #[tf(computed, use_state_for_unknown)]
-    pub(super) data_paths: Vec<String>,
+    pub(super) data_paths: Option<Vec<String>>,
     /// Every volume of the image.
     #[tf(computed, use_state_for_unknown)]
     pub(super) volumes: Vec<String>,
     /// All writes were held from here on, by the server's clock (RFC 3339).
     #[tf(computed, use_state_for_unknown)]
-    pub(super) frozen_at: String,
+    pub(super) frozen_at: Option<String>,
     /// Writes went on from here on, by the server's clock (RFC 3339).
     #[tf(computed, use_state_for_unknown)]
-    pub(super) released_at: String,
+    pub(super) released_at: Option<String>,
     /// From the first write held to the last let go, in ms, by the server's monotonic clock.
     #[tf(computed, use_state_for_unknown)]
-    pub(super) hold_ms: u64,
+    pub(super) hold_ms: Option<u64>,
     /// How often writes were held; the last time counted.
     #[tf(computed, use_state_for_unknown)]
-    pub(super) attempts: u32,
+    pub(super) attempts: Option<u32>,
     /// When the image was last proven by a restore test (RFC 3339); null where none was made.
     #[tf(computed, use_state_for_unknown)]
     pub(super) verified_at: Option<String>,
     /// The checks that the restore test passed.
     #[tf(computed, use_state_for_unknown)]
-    pub(super) checks: Vec<Check>,
+    pub(super) checks: Option<Vec<Check>>,
 }
 
 /// A check of a restore test.

@@ -1,15 +1,33 @@
 //! What EC2 accepts as names, descriptions and ids: said while validating rather than while writes are held.
 
+use super::unique::LONGEST_PREFIX;
+
 /// `CreateImage`, `Name`: "3-128 alphanumeric characters, parentheses (()), square brackets ([]), spaces ( ), periods (.),
 /// slashes (/), dashes (-), single quotes ('), at-signs (@), or underscores(_)".
 pub(super) fn image(name: &str) -> Result<(), String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c);
     let length = name.chars().count();
     if !(3..=128).contains(&length) {
         return Err(format!(
             "An image's name has 3 to 128 characters, not {length}."
         ));
     }
+    letters(name)
+}
+
+/// What a name begins with.
+pub(super) fn prefix(prefix: &str) -> Result<(), String> {
+    let length = prefix.chars().count();
+    if !(1..=LONGEST_PREFIX).contains(&length) {
+        return Err(format!(
+            "The prefix of an image's name has 1 to {LONGEST_PREFIX} characters, not {length}: {} more follow.",
+            128 - LONGEST_PREFIX
+        ));
+    }
+    letters(prefix)
+}
+
+fn letters(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c);
     match name.chars().find(|c| !allowed(*c)) {
         Some(other) => Err(format!(
             "An image's name has letters, digits, spaces and ()[]./-'@_ only, not {other:?}."
@@ -35,17 +53,19 @@ pub(super) fn description(text: &str) -> Result<(), String> {
 
 /// `i-` and 17 hex digits; 8 of them before 2016.
 pub(super) fn instance(id: &str) -> Result<(), String> {
-    let is_hex = |digits: &str| {
-        digits
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    match id.strip_prefix("i-") {
-        Some(digits) if matches!(digits.len(), 8 | 17) && is_hex(digits) => Ok(()),
-        _ => Err(format!(
-            "Must be an instance's id like \"i-0123456789abcdef0\", not {id:?}."
-        )),
+    if is_id(id, "i-") {
+        return Ok(());
     }
+    Err(format!(
+        "Must be an instance's id like \"i-0123456789abcdef0\", not {id:?}."
+    ))
+}
+
+/// EC2's ids of all kinds: so begun, then 17 hex digits, or 8 in old ones.
+pub(super) fn is_id(id: &str, begun: &str) -> bool {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    id.strip_prefix(begun)
+        .is_some_and(|digits| matches!(digits.len(), 8 | 17) && digits.bytes().all(hex))
 }
 
 #[cfg(test)]
@@ -76,6 +96,15 @@ mod tests {
             image("with:colon").expect_err("a colon"),
             "An image's name has letters, digits, spaces and ()[]./-'@_ only, not ':'."
         );
+    }
+
+    #[test]
+    fn a_prefix_leaves_room_for_what_follows() {
+        assert_eq!(prefix("o"), Ok(()));
+        assert_eq!(prefix(&"x".repeat(102)), Ok(()));
+        for bad in ["", &"x".repeat(103), "a:"] {
+            assert!(prefix(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

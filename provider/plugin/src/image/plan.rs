@@ -1,47 +1,140 @@
-//! Planning: what `tags_all` will be, whether the image has to be replaced, and whether a create can succeed.
+//! Planning: what will be known of the image, whether it has to be replaced, and whether a create can succeed.
 
 use tfplug::{Context, Diagnostic, Plan, Result, Value};
+use time::OffsetDateTime;
 
-use super::{condition, model::ImageModel, preflight};
+use super::{
+    condition, delete, deprecation,
+    model::ImageModel,
+    preflight,
+    private::{INPUTS_UNKNOWN, REPLACES},
+    snapshot_tags, unique,
+};
 use crate::{client::Client, tags};
 
 pub(super) async fn plan(cx: &Context<Client>, plan: &mut Plan<ImageModel>) -> Result<()> {
     if let Some(client) = cx.configured() {
         plan_tags(client, plan)?;
     }
-    match (&plan.prior, cx.configured()) {
-        (Some(prior), _) => {
-            if let Some(why) = reason_to_replace(prior) {
-                cx.warn(Diagnostic::warning("The image is replaced", why));
-                plan.planned.state = Value::Unknown;
-                plan.replace("state");
-            }
-            Ok(())
-        }
-        // A replacement is planned a second time as a create: its checks run then.
-        (None, Some(client)) => preflight::problems(&client.clients, &plan.planned)
-            .await
-            .or_ok(()),
-        (None, None) => Ok(()),
+    plan_deprecation(plan, OffsetDateTime::now_utc())?;
+    let Some(prior) = plan.prior.clone() else {
+        return plan_create(cx, plan).await;
+    };
+    plan_name(plan, &prior);
+    plan_inputs(
+        plan,
+        &prior,
+        cx.private().get(INPUTS_UNKNOWN)?.unwrap_or(false),
+    );
+    if let Some(why) = reason_to_replace(&prior) {
+        cx.warn(Diagnostic::warning("The image is replaced", why).at("state"));
+        plan.planned.state = Value::Unknown;
+        plan.replace("state");
     }
+    if let Some(id) = prior.id.known() {
+        cx.private().set(REPLACES, id)?;
+    }
+    if is_replaced(plan, &prior) {
+        delete::plan(&prior)?;
+    }
+    Ok(())
+}
+
+/// By what was asked for here, or by an attribute whose every change asks for it.
+fn is_replaced(plan: &Plan<ImageModel>, prior: &ImageModel) -> bool {
+    let planned = &plan.planned;
+    !plan.replaces().is_empty()
+        || planned.name != prior.name
+        || planned.source_instance_id != prior.source_instance_id
+}
+
+/// A replacement is planned a second time as a create, with what the first time left in private state.
+async fn plan_create(cx: &Context<Client>, plan: &Plan<ImageModel>) -> Result<()> {
+    let Some(client) = cx.configured() else {
+        return Ok(());
+    };
+    let replaced: Option<String> = cx.private().get(REPLACES)?;
+    let problems = preflight::problems(&client.clients, &plan.planned, replaced.as_deref()).await;
+    problems.or_ok(())
 }
 
 fn plan_tags(client: &Client, plan: &mut Plan<ImageModel>) -> Result<()> {
-    let Some(own) = tags::known(&plan.planned.tags) else {
-        plan.planned.tags_all = Value::Unknown;
+    let planned = &mut plan.planned;
+    let Some(own) = tags::known(&planned.tags) else {
+        planned.tags_all = Value::Unknown;
         return Ok(());
     };
     let wanted = client.tags.wanted(&own);
-    if let Some(problem) = tags::too_many(&wanted) {
+    let particular = tags::known(&planned.snapshot_tags).unwrap_or_default();
+    let on_snapshots = snapshot_tags::wanted(client, &own, &particular);
+    // Of the two sets the snapshots' is the greater one: blame `tags` only for what they are too many by themselves.
+    let problem = tags::too_many(&wanted)
+        .or_else(|| tags::too_many(&on_snapshots).map(|it| it.at("snapshot_tags")));
+    if let Some(problem) = problem {
         return Err(problem.into());
     }
-    plan.planned.tags_all = tags::shown(client.tags.managed(&wanted));
+    planned.tags_all = tags::shown(client.tags.managed(&wanted));
     Ok(())
+}
+
+/// The same minute in other words is no change; another one must be one that EC2 takes.
+fn plan_deprecation(plan: &mut Plan<ImageModel>, now: OffsetDateTime) -> Result<()> {
+    let Value::Known(wanted) = plan.planned.deprecation_time.clone() else {
+        return Ok(());
+    };
+    let recorded = plan
+        .prior
+        .as_ref()
+        .and_then(|it| it.deprecation_time.known());
+    match recorded {
+        Some(recorded) if deprecation::same(recorded, &wanted) => {
+            plan.planned.deprecation_time = recorded.clone().into();
+            Ok(())
+        }
+        _ => deprecation::problem(&wanted, now).map_or(Ok(()), |problem| Err(problem.into())),
+    }
+}
+
+/// A prefix that the name is not of asks for a new one. One that it is of changes nothing.
+fn plan_name(plan: &mut Plan<ImageModel>, prior: &ImageModel) {
+    let fits = match (&plan.config.name_prefix, prior.name.known()) {
+        (Value::Known(prefix), Some(name)) => unique::is_of(name, prefix),
+        (prefix, _) => prefix.is_null(),
+    };
+    if plan.config.name.is_null() && !fits {
+        plan.planned.name = Value::Unknown;
+        plan.replace("name");
+    }
+}
+
+/// A change of what led to the image asks for a new one - unless nobody knows what that was: then the configuration is
+/// taken for it.
+fn plan_inputs(plan: &mut Plan<ImageModel>, prior: &ImageModel, unknown: bool) {
+    if unknown {
+        return;
+    }
+    let planned = &plan.planned;
+    let others = [
+        ("capture", prior.capture != planned.capture),
+        ("quiesce", prior.quiesce != planned.quiesce),
+        ("triggers", prior.triggers != planned.triggers),
+    ];
+    let others = others
+        .into_iter()
+        .filter_map(|(name, differs)| differs.then_some(name));
+    let changed: Vec<&str> = prior
+        .engines
+        .differing(&planned.engines)
+        .chain(others)
+        .collect();
+    for attribute in changed {
+        plan.replace(attribute);
+    }
 }
 
 fn reason_to_replace(prior: &ImageModel) -> Option<String> {
     let id = prior.id.known().map_or("The image", String::as_str);
-    condition::reason_to_replace(id, prior.state.known()?)
+    condition::reason_to_replace(id, prior.state.known()?, prior.session().is_some())
 }
 
 #[cfg(test)]
@@ -109,6 +202,134 @@ mod tests {
             "{}",
             told.detail
         );
+    }
+
+    async fn planned(prior: ImageModel, edit: impl FnOnce(&mut ImageModel)) -> Plan<ImageModel> {
+        let cx = testing::context(Aws::default().client(TagPolicy::default()));
+        let mut config = prior.clone();
+        edit(&mut config);
+        let mut change = Plan::new(config.clone(), Some(prior), config);
+        plan(&cx, &mut change).await.expect("planned");
+        change
+    }
+
+    #[tokio::test]
+    async fn what_led_to_the_image_makes_a_new_one() {
+        let triggers = Value::Known([("build".to_owned(), "43".into())].into());
+        let change = planned(fixtures::state(), |it| it.triggers = triggers).await;
+        assert_eq!(change.replaces(), ["triggers".into()]);
+        let engine = tfplug::Cty::Map([].into());
+        let engines = tfplug::Cty::Map([("postgresql".to_owned(), engine)].into());
+        let engines = tfplug::Model::from_cty(engines).expect("an engine");
+        let change = planned(fixtures::state(), |it| it.engines = engines).await;
+        assert_eq!(change.replaces(), ["postgresql".into()]);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_knows_of_an_import_is_taken_as_configured() {
+        let cx = testing::context(Aws::default().client(TagPolicy::default()));
+        cx.private().set(INPUTS_UNKNOWN, &true).expect("set");
+        let mut change = change(fixtures::state());
+        change.planned.triggers = Value::Known([("build".to_owned(), "43".into())].into());
+        plan(&cx, &mut change).await.expect("planned");
+        assert_eq!(change.replaces(), []);
+    }
+
+    #[tokio::test]
+    async fn a_protected_image_is_not_planned_to_be_replaced() {
+        let mut prior = fixtures::state();
+        prior.deregistration_protection = true.into();
+        let cx = testing::context(Aws::default().client(TagPolicy::default()));
+        let mut change = change(prior);
+        change.planned.deregistration_protection = false.into();
+        plan(&cx, &mut change).await.expect("in place");
+        change.planned.name = "orders-2".into();
+        let error = plan(&cx, &mut change).await.expect_err("in its way");
+        let told = error.iter().next().expect("one");
+        assert_eq!(told.summary, "The image is protected");
+    }
+
+    #[tokio::test]
+    async fn settings_change_in_place() {
+        let change = planned(fixtures::state(), |it| {
+            it.description = "new".into();
+            it.deprecation_time = "2031-01-31T00:00:00Z".into();
+            it.deregistration_protection = true.into();
+            it.skip_destroy = true.into();
+        })
+        .await;
+        assert_eq!(change.replaces(), []);
+    }
+
+    #[tokio::test]
+    async fn the_same_minute_in_other_words_is_no_change() {
+        let mut prior = fixtures::state();
+        prior.deprecation_time = "2020-01-31T00:00:00Z".into();
+        let other = "2020-01-31T01:00:10+01:00";
+        let change = planned(prior.clone(), |it| it.deprecation_time = other.into()).await;
+        assert_eq!(change.planned.deprecation_time, prior.deprecation_time);
+    }
+
+    #[tokio::test]
+    async fn a_time_that_ec2_would_refuse_is_refused_with_its_place() {
+        let cx = testing::context(Aws::default().client(TagPolicy::default()));
+        let mut change = change(fixtures::state());
+        change.planned.deprecation_time = "2020-01-31T00:00:00Z".into();
+        let error = plan(&cx, &mut change).await.expect_err("in the past");
+        assert_eq!(
+            error.iter().next().expect("one").path,
+            "deprecation_time".into()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_prefix_asks_for_a_new_name_only_where_the_name_is_not_of_it() {
+        let mut prior = fixtures::state();
+        prior.name = "orders-202611221600012345000000ff".into();
+        prior.name_prefix = Value::Null;
+        let with = |prefix: &'static str| {
+            planned(prior.clone(), move |it| {
+                it.name = Value::Null;
+                it.name_prefix = prefix.into();
+            })
+        };
+        let (kept, replaced) = (with("orders-").await, with("orders").await);
+        assert_eq!(kept.replaces(), []);
+        assert_eq!(replaced.replaces(), ["name".into()]);
+        assert_eq!(replaced.planned.name, Value::Unknown);
+    }
+
+    #[tokio::test]
+    async fn too_many_tags_on_the_snapshots_are_not_blamed_on_the_image() {
+        let cx = testing::context(with_defaults());
+        let many = |count: usize, key: &str| {
+            let tags = (0..count).map(|n| (format!("{key}{n}"), String::new()));
+            tags::shown(tags.collect())
+        };
+        let mut change = change(fixtures::state());
+        change.planned.tags = many(30, "a");
+        change.planned.snapshot_tags = many(7, "b");
+        let error = plan(&cx, &mut change).await.expect_err("too many");
+        assert_eq!(
+            error.iter().next().expect("one").path,
+            "snapshot_tags".into()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_moved_image_is_replaced_because_nobody_proved_it() {
+        let cx = testing::context(Aws::default().client(TagPolicy::default()));
+        let mut prior = fixtures::state();
+        (prior.state, prior.evidence) = ("unproven".into(), Value::Null);
+        let mut change = change(prior);
+        plan(&cx, &mut change).await.expect("planned");
+        assert_eq!(change.replaces(), ["state".into()]);
+        let warnings = cx.take_warnings();
+        let told = warnings.iter().next().expect("a warning");
+        assert!(told.detail.contains("was not made by this provider"));
+        assert_eq!(told.path, "state".into());
+        let replaced: Option<String> = cx.private().get(REPLACES).expect("read");
+        assert_eq!(replaced.as_deref(), Some(fixtures::IMAGE));
     }
 
     #[tokio::test]

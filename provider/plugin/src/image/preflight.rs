@@ -15,8 +15,12 @@ use tfplug::{Diagnostic, Diagnostics};
 use super::{model::ImageModel, young};
 use crate::diagnose;
 
-/// Everything that stands in the way of creating `planned`, as far as it is known yet.
-pub(super) async fn problems(clients: &Clients, planned: &ImageModel) -> Diagnostics {
+/// Everything that stands in the way of creating `planned` in place of `replaced`, as far as it is known yet.
+pub(super) async fn problems(
+    clients: &Clients,
+    planned: &ImageModel,
+    replaced: Option<&str>,
+) -> Diagnostics {
     let (server, name) = tokio::join!(
         async {
             match planned.source_instance_id.known() {
@@ -26,7 +30,7 @@ pub(super) async fn problems(clients: &Clients, planned: &ImageModel) -> Diagnos
         },
         async {
             match planned.name.known() {
-                Some(name) => Box::pin(name_problem(clients, name)).await,
+                Some(name) => Box::pin(name_problem(clients, name, replaced)).await,
                 None => Ok(None),
             }
         },
@@ -61,13 +65,17 @@ async fn server_problems(clients: &Clients, id: &str) -> Result<Vec<Diagnostic>,
         .collect())
 }
 
-async fn name_problem(clients: &Clients, name: &str) -> Result<Option<Diagnostic>, Diagnostic> {
+async fn name_problem(
+    clients: &Clients,
+    name: &str,
+    replaced: Option<&str>,
+) -> Result<Option<Diagnostic>, Diagnostic> {
     let ec2 = clients.ec2().await.map_err(diagnose::config)?;
     let holder = images::named(ec2, name).await.map_err(diagnose::call)?;
     // One of ours may be what this plan replaces, or what a dead run left: that is seen when it is applied.
     Ok(holder
-        .filter(|image| !is_ours(image))
-        .map(|image| taken(&image)))
+        .filter(|image| !is_ours(image) && Some(image.id.as_str()) != replaced)
+        .map(|image| taken(&image, replaced)))
 }
 
 /// True for an image that this provider made, proven or not.
@@ -75,12 +83,16 @@ pub(super) fn is_ours(image: &Image) -> bool {
     image.tags.contains_key(tags::SESSION)
 }
 
-/// The name belongs to another image.
-pub(super) fn taken(image: &Image) -> Diagnostic {
-    let detail = format!(
-        "Image {} of this account and region bears the name {:?}. Choose another name, or remove that image first.",
-        image.id, image.name
-    );
+/// The name belongs to another image, perhaps to the very one that is to be `replaced`.
+pub(super) fn taken(image: &Image, replaced: Option<&str>) -> Diagnostic {
+    let (id, name) = (&image.id, &image.name);
+    let advice = if replaced == Some(id) {
+        "It is the image to be replaced, which create_before_destroy keeps until the new one is there: let `name` differ, or \
+         use `name_prefix`."
+    } else {
+        "Choose another name, or remove that image first."
+    };
+    let detail = format!("Image {id} of this account and region bears the name {name:?}. {advice}");
     Diagnostic::error("The image's name is taken", detail).at("name")
 }
 
@@ -142,7 +154,7 @@ mod tests {
 
     async fn told(aws: Aws) -> Vec<(String, String)> {
         let client = aws.client(TagPolicy::default());
-        let problems = problems(&client.clients, &fixtures::planned()).await;
+        let problems = problems(&client.clients, &fixtures::planned(), None).await;
         let told = problems.into_iter().map(|it| {
             (
                 it.path.to_string(),
@@ -276,13 +288,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_name_of_what_is_replaced_will_be_free() {
+        let foreign = fixtures::image("available", &[]);
+        let aws = aws(&running(), &fixtures::agent("Online"), &foreign);
+        let client = aws.client(TagPolicy::default());
+        let planned = fixtures::planned();
+        let problems = problems(&client.clients, &planned, Some(fixtures::IMAGE)).await;
+        assert!(problems.is_empty(), "{problems:?}");
+    }
+
+    #[tokio::test]
     async fn what_is_not_known_yet_is_not_asked_for() {
         let aws = Aws::default();
         let client = aws.client(TagPolicy::default());
         let mut planned = fixtures::planned();
         (planned.name, planned.source_instance_id) =
             (tfplug::Value::Unknown, tfplug::Value::Unknown);
-        assert!(problems(&client.clients, &planned).await.is_empty());
+        assert!(problems(&client.clients, &planned, None).await.is_empty());
         assert!(aws.calls("DescribeImages").is_empty());
     }
 
@@ -295,7 +317,7 @@ mod tests {
             ..Default::default()
         };
         let clients = Clients::new(settings);
-        let problems = problems(&clients, &fixtures::planned()).await;
+        let problems = problems(&clients, &fixtures::planned(), None).await;
         assert_eq!(problems.iter().count(), 1, "{problems:?}");
         assert!(aws.calls("DescribeInstances").is_empty());
     }

@@ -37,7 +37,7 @@ fn joined(by_engine: &BTreeMap<Text, Text>) -> String {
 fn snapshot(proven: &ProvenSnapshot) -> Snapshot {
     Snapshot {
         device_name: proven.device_name.clone(),
-        volume_id: proven.volume_id.0.clone(),
+        volume_id: Some(proven.volume_id.0.clone()),
         snapshot_id: proven.id.0.clone(),
         size_gib: proven.size_gib,
         encrypted: proven.encrypted,
@@ -47,15 +47,15 @@ fn snapshot(proven: &ProvenSnapshot) -> Snapshot {
 fn shown(evidence: &evidence::Evidence) -> Evidence {
     Evidence {
         session_id: evidence.session_id.to_string(),
-        method: evidence.method.to_string(),
-        data_paths: evidence.data_paths.iter().map(Text::to_string).collect(),
+        method: Some(evidence.method.to_string()),
+        data_paths: Some(evidence.data_paths.iter().map(Text::to_string).collect()),
         volumes: evidence.volumes.iter().map(ToString::to_string).collect(),
-        frozen_at: rfc3339(evidence.frozen_at),
-        released_at: rfc3339(evidence.released_at),
-        hold_ms: u64::try_from(evidence.hold.as_millis()).unwrap_or(u64::MAX),
-        attempts: evidence.attempts,
+        frozen_at: Some(rfc3339(evidence.frozen_at)),
+        released_at: Some(rfc3339(evidence.released_at)),
+        hold_ms: u64::try_from(evidence.hold.as_millis()).ok(),
+        attempts: Some(evidence.attempts),
         verified_at: None,
-        checks: Vec::new(),
+        checks: Some(Vec::new()),
     }
 }
 
@@ -89,12 +89,12 @@ mod tests {
             attempts: 2,
         };
         let shown = shown(&evidence);
-        assert_eq!(shown.frozen_at, "2026-11-22T16:00:00.123Z");
-        assert_eq!(shown.released_at, "2026-11-22T16:00:01Z");
-        assert_eq!((shown.hold_ms, shown.attempts), (877, 2));
+        assert_eq!(shown.frozen_at.as_deref(), Some("2026-11-22T16:00:00.123Z"));
+        assert_eq!(shown.released_at.as_deref(), Some("2026-11-22T16:00:01Z"));
+        assert_eq!((shown.hold_ms, shown.attempts), (Some(877), Some(2)));
         assert_eq!(
-            (shown.method.as_str(), shown.volumes),
-            ("pause", vec!["vol-1".to_owned()])
+            (shown.method.as_deref(), shown.volumes),
+            (Some("pause"), vec!["vol-1".to_owned()])
         );
     }
 

@@ -1,10 +1,13 @@
 //! Refreshing: the image as it is now, and whether it is still what was proven.
 
-use consistent_aws::ec2::images::{self, Image};
+use consistent_aws::ec2::{
+    images::{self, Image},
+    settings::Protection,
+};
 use tfplug::{Diagnostics, Result, Value};
 use tracing::info;
 
-use super::{condition, model::ImageModel};
+use super::{condition, model::ImageModel, snapshot_tags};
 use crate::{client::Client, diagnose, tags};
 
 /// None where image and snapshots are all gone. While a snapshot is left there is something to destroy.
@@ -29,10 +32,13 @@ pub(super) async fn read(client: &Client, mut state: ImageModel) -> Result<Optio
             "the image is gone"
         );
         state.state = condition::DEREGISTERED.into();
+        // What is gone is protected no longer.
+        state.take_protection(Protection::Off);
         return Ok((!existing.is_empty()).then_some(state));
     };
     let missing = recorded.len() - existing.len();
     state.state = Value::Known(condition::of(&image, state.session(), missing));
+    state.snapshot_tags = snapshot_tags::refreshed(&client.tags, &state.snapshot_tags, &existing);
     take_image(client, &mut state, &image).await?;
     Ok(Some(state))
 }
@@ -44,6 +50,7 @@ async fn take_image(
 ) -> Result<(), Diagnostics> {
     let region = client.clients.region().await.map_err(diagnose::config)?;
     state.take_facts(image, &region);
+    state.take_settings(image);
     let managed = client.tags.managed(&image.tags);
     let (own, all) = (tags::known(&state.tags), tags::known(&state.tags_all));
     let shown = client

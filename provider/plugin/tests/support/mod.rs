@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
 };
 
 use tempfile::TempDir;
@@ -19,6 +20,7 @@ pub(crate) struct Terraform {
 
 /// What a command said.
 pub(crate) struct Answer {
+    /// Its exit code is 0.
     pub(crate) success: bool,
     /// Everything it printed, with terraform's frames and line breaks taken out.
     pub(crate) text: String,
@@ -37,12 +39,44 @@ impl Terraform {
             format!("{requirement}{configuration}")
         };
         fs::write(folder.path().join("main.tf"), text).expect("main.tf");
-        let plugins = Path::new(PROVIDER).parent().expect("a folder").display();
+        let terraform = Self { folder };
+        let plugins = Path::new(PROVIDER).parent().expect("a folder");
+        terraform.find_providers(&[(ADDRESS, plugins)]);
+        terraform
+    }
+
+    /// With a provider at hashicorp/aws's address: a state of its resources asks for one, though nothing here uses it.
+    pub(crate) fn with_a_stand_in_for_aws(configuration: &str) -> Self {
+        let terraform = Self::new(configuration);
+        let stand_in = terraform.folder.path().join("stand-in");
+        fs::create_dir(&stand_in).expect("a folder");
+        std::os::unix::fs::symlink(PROVIDER, stand_in.join("terraform-provider-aws"))
+            .expect("a link");
+        let plugins = Path::new(PROVIDER).parent().expect("a folder");
+        let aws = "registry.terraform.io/hashicorp/aws";
+        terraform.find_providers(&[(ADDRESS, plugins), (aws, &stand_in)]);
+        terraform
+    }
+
+    fn find_providers(&self, providers: &[(&str, &Path)]) {
+        let overrides: Vec<String> = providers
+            .iter()
+            .map(|(address, folder)| format!("    \"{address}\" = \"{}\"\n", folder.display()))
+            .collect();
+        let overrides = overrides.concat();
         let settings = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"{ADDRESS}\" = \"{plugins}\"\n  }}\n  direct {{}}\n}}\n"
+            "provider_installation {{\n  dev_overrides {{\n{overrides}  }}\n  direct {{}}\n}}\n"
         );
-        fs::write(folder.path().join("cli.tfrc"), settings).expect("cli.tfrc");
-        Self { folder }
+        self.write("cli.tfrc", &settings);
+    }
+
+    /// Puts a file beside the configuration.
+    pub(crate) fn write(&self, name: &str, content: &str) {
+        fs::write(self.folder.path().join(name), content).expect(name);
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).expect(name)
     }
 
     /// A configuration that needs nothing but this provider of a mirror.
@@ -117,15 +151,19 @@ fn unframed(printed: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// moto's EC2 with one instance and one image, named `taken`; gone with this.
+/// moto's EC2 with what `moto_account.py` puts there; gone with this.
 pub(crate) struct Moto {
     server: Child,
-    url: String,
-    region: String,
-    pub(crate) instance: String,
+    told: serde_json::Value,
 }
 
 impl Moto {
+    /// One for all tests that only look; it ends with them.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Moto> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
     /// Needs a Python that has moto: the one that `MOTO_PYTHON` names, else `python3`.
     pub(crate) fn start() -> Self {
         let python = env::var("MOTO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
@@ -147,20 +185,24 @@ impl Moto {
                 "moto's server ended: is it installed? (pip install 'moto[server,ec2,ssm]' boto3)"
             )
         });
-        let text = |key: &str| told[key].as_str().expect(key).to_owned();
-        Self {
-            url: text("url"),
-            region: text("region"),
-            instance: text("instance"),
-            server,
-        }
+        Self { server, told }
+    }
+
+    /// The id of one of the things that `moto_account.py` made.
+    pub(crate) fn id(&self, name: &str) -> &str {
+        self.told[name].as_str().expect(name)
     }
 
     pub(crate) fn provider_block(&self) -> String {
-        let Self { url, region, .. } = self;
+        self.provider_block_with("")
+    }
+
+    /// With more lines in it.
+    pub(crate) fn provider_block_with(&self, arguments: &str) -> String {
+        let (url, region) = (self.id("url"), self.id("region"));
         format!(
             "provider \"consistent\" {{\n  region = \"{region}\"\n  access_key = \"AKIDMOTO\"\n  secret_key = \"secret\"\n  \
-             endpoints {{\n    ec2 = \"{url}\"\n    ssm = \"{url}\"\n    sts = \"{url}\"\n  }}\n}}\n"
+             endpoints {{\n    ec2 = \"{url}\"\n    ssm = \"{url}\"\n    sts = \"{url}\"\n  }}\n{arguments}}}\n"
         )
     }
 }

@@ -8,7 +8,10 @@ pub(crate) use data_source::{DataSourceAdapter, DynDataSource};
 pub(crate) use function::{DynFunction, FunctionAdapter, Signature};
 pub(crate) use resource::{Applied, Change, DynResource, ResourceAdapter};
 
-use crate::{Cty, Diagnostic, Diagnostics, Model, Result, Type, plan, schema::Block};
+use crate::{
+    Cty, Diagnostic, Diagnostics, Model, Result, Type, plan,
+    schema::{Block, Mode},
+};
 
 /// The schema of a model, with what is derived from it once.
 #[derive(Debug)]
@@ -42,11 +45,14 @@ pub(crate) fn decode<M: Model>(cty: Cty) -> Result<M> {
     M::from_cty(cty).map_err(|error| Diagnostic::from(error).into())
 }
 
-/// Runs the attributes' own validators on everything that is known.
+/// Runs the attributes' own validators on everything that is known. What only the provider can know is not to be set.
 pub(crate) fn validate_attributes(block: &Block, config: &Cty) -> Result<()> {
     let mut problems = Diagnostics::default();
     plan::visit_configured(block, config, &mut |attribute, value, path| {
-        if value.is_wholly_known() {
+        if attribute.mode == Mode::Computed {
+            let detail = format!("The provider decides \"{path}\": it cannot be set.");
+            problems.push(Diagnostic::error("Read-only attribute", detail).at(path.clone()));
+        } else if value.is_wholly_known() {
             let found = attribute.problems(value);
             problems.extend(found.map(|detail| {
                 let summary = format!("Invalid value for \"{path}\"");

@@ -169,11 +169,19 @@ impl<R: Resource> DynResource<R::Client> for ResourceAdapter<R> {
     }
 
     async fn validate(&self, cx: &Context<R::Client>, config: Cty) -> Result<()> {
-        validate_attributes(&self.schema.block, &config)?;
-        match decode_if_known(plan::with_defaults(&self.schema.block, &config))? {
-            Some(config) => self.resource.validate(cx, config).await,
-            None => Ok(()),
+        let block = &self.schema.block;
+        let problems = validate_attributes(block, &config);
+        let mut problems = problems.err().unwrap_or_default();
+        match decode_if_known(plan::with_defaults(block, &config)) {
+            Ok(Some(config)) => {
+                let found = self.resource.validate(cx, config).await;
+                problems.extend(found.err().unwrap_or_default());
+            }
+            // What does not fit its type, its attribute has said already.
+            Err(unfit) if problems.is_empty() => problems = unfit,
+            Ok(None) | Err(_) => {}
         }
+        problems.or_ok(())
     }
 
     async fn plan(&self, cx: &Context<R::Client>, change: Change) -> Result<Outline> {

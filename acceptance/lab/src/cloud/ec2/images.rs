@@ -21,7 +21,7 @@ use crate::cloud::{
     ids,
     settings::ms,
     tags::{self, Tags},
-    world::{Image, ImageDevice, ImageState, Instance, InstanceState, World},
+    world::{Image, ImageDevice, ImageState, Instance, InstanceState, Protection, World},
 };
 
 pub(super) fn create(call: &Call<'_>, mut params: Params) -> Answer {
@@ -41,6 +41,8 @@ pub(super) fn create(call: &Call<'_>, mut params: Params) -> Answer {
         devices,
         source_instance: Some(instance.id.clone()),
         launch_permissions: Vec::new(),
+        deprecated_at: None,
+        protection: Protection::default(),
         tags: request.image_tags.clone(),
         visible: Instant::now() + ms(settings.visible_after_ms),
     };
@@ -208,7 +210,7 @@ pub(super) fn describe(call: &Call<'_>, mut params: Params) -> Answer {
     let ids = params.list("ImageId");
     let owners = params.list("Owner");
     let executable_by = params.list("ExecutableBy");
-    // Nothing here is deprecated or disabled behind the caller's back: an owner sees all of its images.
+    // An owner sees all of its images, deprecated ones too; nothing here is ever disabled.
     params.flag("IncludeDeprecated")?;
     params.flag("IncludeDisabled")?;
     call.admit_anywhere("DescribeImages", params)?;

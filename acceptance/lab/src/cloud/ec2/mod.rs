@@ -15,6 +15,7 @@ mod register;
 mod shapes;
 mod snapshots;
 mod tagging;
+mod upkeep;
 mod volumes;
 
 use self::params::Params;
@@ -70,6 +71,10 @@ actions! {
     "DescribeTags" => tagging::describe;
     "DescribeVolumes" => volumes::describe;
     "DescribeVpcs" => network::vpcs;
+    "DisableImageDeprecation" => upkeep::do_not_deprecate;
+    "DisableImageDeregistrationProtection" => upkeep::unprotect;
+    "EnableImageDeprecation" => upkeep::deprecate;
+    "EnableImageDeregistrationProtection" => upkeep::protect;
     "GetInstanceUefiData" => attributes::uefi_data;
     "ModifyImageAttribute" => attributes::modify_image;
     "ModifyInstanceAttribute" => attributes::modify_instance;

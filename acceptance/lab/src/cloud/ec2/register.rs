@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::{images, params::Params, snapshots};
+use super::{images, params::Params, snapshots, upkeep};
 use crate::cloud::{
     Cloud,
     call::{Answer, Call},
@@ -12,7 +12,7 @@ use crate::cloud::{
     iam::Access,
     ids,
     tags::{self, Tags},
-    world::{Image, ImageDevice, ImageState, Snapshot, SnapshotState, World},
+    world::{Image, ImageDevice, ImageState, Protection, Snapshot, SnapshotState, World},
 };
 
 /// A device whose content is already with the hypervisor, under the id `snapshot`.
@@ -123,6 +123,8 @@ fn blank(name: String, root_device: String, devices: Vec<ImageDevice>) -> Image 
         devices,
         source_instance: None,
         launch_permissions: Vec::new(),
+        deprecated_at: None,
+        protection: Protection::default(),
         tags: Tags::new(),
         visible: Instant::now(),
     }
@@ -171,6 +173,7 @@ pub(super) async fn deregister(call: &Call<'_>, mut params: Params) -> Answer {
         .filter(|_| with_snapshots)
         .collect();
     call.admit(params, &deregistering(call, &image, &backing))?;
+    upkeep::refuse_protected(&image)?;
     call.cloud.world().images.remove(&id);
     let mut results: Vec<Value> = Vec::new();
     for snapshot in backing {

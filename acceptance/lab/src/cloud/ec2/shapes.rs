@@ -36,7 +36,8 @@ pub(super) fn image(image: &Image) -> Value {
         "bootMode": "uefi-preferred",
         "imdsSupport": "v2.0",
         "sourceInstanceId": image.source_instance,
-        "deregistrationProtection": "disabled",
+        "deprecationTime": image.deprecated_at.map(iso),
+        "deregistrationProtection": image.protection.shown(),
         "stateReason": failure,
         "tagSet": tags::shown(&image.tags),
     })

@@ -78,11 +78,41 @@ def images(source):
     shared = ec2.describe_image_attribute(ImageId=made, Attribute="launchPermission")
     assert shared["LaunchPermissions"] == [{"UserId": "444455556666"}]
     refused("InvalidSnapshot.InUse", ec2.delete_snapshot, SnapshotId=backing["/dev/sdf"])
+    upkeep(made)
     ec2.deregister_image(ImageId=made)
     refused("InvalidAMIID.NotFound", ec2.describe_images, ImageIds=[made])
     for snapshot in backing.values():
         ec2.delete_snapshot(SnapshotId=snapshot)
     refused("InvalidSnapshot.NotFound", ec2.delete_snapshot, SnapshotId=backing["/dev/sdf"])
+
+
+def upkeep(image):
+    def shown(field):
+        return ec2.describe_images(ImageIds=[image])["Images"][0].get(field)
+
+    refused("InvalidParameterValue", ec2.enable_image_deprecation, ImageId=image, DeprecateAt="2020-01-01T00:00:00Z")
+    refused("InvalidAMIID.NotFound", ec2.disable_image_deprecation, ImageId="ami-00000000000000000")
+    ec2.enable_image_deprecation(ImageId=image, DeprecateAt="2035-01-01T00:00:31Z")
+    assert shown("DeprecationTime") == "2035-01-01T00:01:00.000Z"
+    ec2.disable_image_deprecation(ImageId=image)
+    assert shown("DeprecationTime") is None
+    assert shown("DeregistrationProtection") == "disabled"
+    assert ec2.enable_image_deregistration_protection(ImageId=image)["Return"] == "true"
+    assert shown("DeregistrationProtection") == "enabled-without-cooldown"
+    refused("OperationNotPermitted", ec2.deregister_image, ImageId=image)
+    ec2.disable_image_deregistration_protection(ImageId=image)
+    cooling(image)
+
+
+def cooling(image):
+    """Of an image that is deregistered afterwards, so not of this one: one that cools down stays."""
+    source = ec2.describe_images(ImageIds=[image])["Images"][0]["SourceInstanceId"]
+    made = ec2.create_image(InstanceId=source, Name="cooling", NoReboot=True)["ImageId"]
+    wait("image_available", ImageIds=[made])
+    ec2.enable_image_deregistration_protection(ImageId=made, WithCooldown=True)
+    assert ec2.describe_images(ImageIds=[made])["Images"][0]["DeregistrationProtection"] == "enabled-with-cooldown"
+    ec2.disable_image_deregistration_protection(ImageId=made)
+    refused("OperationNotPermitted", ec2.deregister_image, ImageId=made)
 
 
 def snapshots(source):

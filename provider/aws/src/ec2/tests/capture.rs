@@ -46,6 +46,21 @@ async fn everything_begun_is_tagged_from_its_first_moment_on() {
 }
 
 #[tokio::test]
+async fn what_is_noted_stands_on_the_image_only() {
+    let replay = Replay::default().ok("CreateImage", CREATED);
+    let imager = imager(&replay).noting(pairs(&[(tags::CONFIGURATION[0], "{}")]));
+    imager.begin(&request(&SessionId::random())).await.unwrap();
+    let asked = replay.only("CreateImage");
+    let keys = |number: u32| -> Vec<String> {
+        (1..)
+            .map_while(|tag| asked.param(&format!("TagSpecification.{number}.Tag.{tag}.Key")))
+            .collect()
+    };
+    let key = tags::CONFIGURATION[0].to_owned();
+    assert!(keys(1).contains(&key) && !keys(2).contains(&key));
+}
+
+#[tokio::test]
 async fn a_creation_whose_answer_is_lost_is_not_repeated() {
     let server_error = Answer::Http(
         500,

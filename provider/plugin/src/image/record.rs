@@ -1,0 +1,240 @@
+//! What EC2 does not know of an image's configuration, kept in tags of the image: an import finds it there.
+//!
+//! It is JSON, without what is default anyway: `{"quiesce":{"max_hold_seconds":30},"triggers":{"release":"2026.11"}}`.
+
+use std::collections::BTreeMap;
+
+use consistent_aws::ec2::tags::CONFIGURATION;
+use quiesce::engines::ENGINES;
+use serde_json::{Map, Value as Json};
+use tfplug::{Cty, DecodeError, Model, Number};
+
+use super::model::ImageModel;
+
+/// A tag's value (EC2 user guide, "Tag restrictions"), in characters.
+const LONGEST: usize = 256;
+
+/// The attributes that stand nowhere else. An engine's own are of use only with something in them: that it was chosen is a
+/// tag already.
+fn attributes() -> impl Iterator<Item = &'static str> {
+    let engines = ENGINES.iter().map(|engine| engine.name);
+    engines.chain([
+        "capture",
+        "name_prefix",
+        "quiesce",
+        "skip_destroy",
+        "timeouts",
+        "triggers",
+    ])
+}
+
+/// The tags that record how `model` is configured; none where it is too long for them.
+pub(super) fn tags(model: &ImageModel) -> BTreeMap<String, String> {
+    let text = Json::Object(differing(model)).to_string();
+    let letters: Vec<char> = text.chars().collect();
+    if letters.len() > LONGEST * CONFIGURATION.len() {
+        return BTreeMap::new();
+    }
+    let parts = letters.chunks(LONGEST).map(|part| part.iter().collect());
+    CONFIGURATION
+        .iter()
+        .map(ToString::to_string)
+        .zip(parts)
+        .collect()
+}
+
+/// What the tags of an image record, by attribute; None where they record nothing that can be read.
+pub(super) fn read(tags: &BTreeMap<String, String>) -> Option<BTreeMap<String, Cty>> {
+    let parts = CONFIGURATION.iter().filter_map(|key| tags.get(*key));
+    let text: String = parts.map(String::as_str).collect();
+    let Json::Object(told) = serde_json::from_str(&text).ok()? else {
+        return None;
+    };
+    let known = attributes().filter_map(|name| Some((name.to_owned(), cty(told.get(name)?)?)));
+    Some(known.collect())
+}
+
+/// A model that is configured with `told`, and else as by default.
+pub(super) fn configured(told: BTreeMap<String, Cty>) -> Result<ImageModel, DecodeError> {
+    let mut all = defaults();
+    for (name, told) in told {
+        let default = all.remove(&name).unwrap_or(Cty::Null);
+        all.insert(name, over(default, told));
+    }
+    ImageModel::from_cty(Cty::Map(all))
+}
+
+fn defaults() -> BTreeMap<String, Cty> {
+    let attributes = ImageModel::block().attributes.into_iter();
+    attributes
+        .filter_map(|attribute| Some((attribute.name, attribute.default?)))
+        .collect()
+}
+
+/// An object's attributes go over those of its default one by one.
+fn over(default: Cty, told: Cty) -> Cty {
+    match (default, told) {
+        (Cty::Map(mut all), Cty::Map(told)) => {
+            all.extend(told);
+            Cty::Map(all)
+        }
+        (_, told) => told,
+    }
+}
+
+/// Only what differs from the defaults is worth its characters.
+fn differing(model: &ImageModel) -> Map<String, Json> {
+    let (own, default) = (model.clone().into_cty(), Cty::Map(defaults()));
+    let differs = |name: &&str| own.attribute(name) != default.attribute(name);
+    let told = attributes().filter(differs).filter_map(|name| {
+        let is_engine = ENGINES.iter().any(|engine| engine.name == name);
+        let json = json(without_defaults(
+            own.attribute(name),
+            default.attribute(name),
+        ))?;
+        (!is_engine || json != Json::Object(Map::new())).then(|| (name.to_owned(), json))
+    });
+    told.collect()
+}
+
+/// An object without the attributes that are null or as they are by default.
+fn without_defaults(own: &Cty, default: &Cty) -> Cty {
+    match (own, default) {
+        (Cty::Map(own), Cty::Map(default)) => {
+            let differs = |name: &String, it: &Cty| default.get(name).is_none_or(|d| d != it);
+            let kept = own.iter().filter(|(name, it)| differs(name, it));
+            Cty::Map(kept.map(|(name, it)| (name.clone(), it.clone())).collect())
+        }
+        (own, _) => own.clone(),
+    }
+}
+
+/// Nothing is left unknown once an image is made.
+fn json(cty: Cty) -> Option<Json> {
+    Some(match cty {
+        Cty::Null | Cty::Unknown(_) => return None,
+        Cty::Bool(it) => Json::Bool(it),
+        Cty::Number(it) => it.to_i64()?.into(),
+        Cty::String(it) => Json::String(it),
+        Cty::Seq(them) => Json::Array(them.into_iter().filter_map(json).collect()),
+        Cty::Map(them) => {
+            let told = them
+                .into_iter()
+                .filter_map(|(name, it)| Some((name, json(it)?)));
+            Json::Object(told.collect())
+        }
+        Cty::Dynamic(inner) => json(inner.1)?,
+    })
+}
+
+fn cty(json: &Json) -> Option<Cty> {
+    Some(match json {
+        Json::Null => Cty::Null,
+        Json::Bool(it) => Cty::Bool(*it),
+        Json::Number(it) => Cty::Number(Number::from(it.as_i64()?)),
+        Json::String(it) => Cty::String(it.clone()),
+        Json::Array(them) => Cty::Seq(them.iter().map(cty).collect::<Option<_>>()?),
+        Json::Object(them) => {
+            let entry = |(name, it): (&String, _)| Some((name.clone(), cty(it)?));
+            Cty::Map(them.iter().map(entry).collect::<Option<_>>()?)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tfplug::Value;
+
+    use super::*;
+    use crate::image::model::{Quiesce, Timeouts};
+
+    fn from(told: &[(&str, Cty)]) -> ImageModel {
+        let told = told
+            .iter()
+            .map(|(name, it)| ((*name).to_owned(), it.clone()));
+        configured(told.collect()).expect("a model")
+    }
+
+    fn engine(options: &[(&str, Cty)]) -> Cty {
+        let options = options
+            .iter()
+            .map(|(name, it)| ((*name).to_owned(), it.clone()));
+        Cty::Map(options.collect())
+    }
+
+    fn read_back(model: &ImageModel) -> ImageModel {
+        let told = read(&tags(model)).expect("a record");
+        configured(told).expect("a model")
+    }
+
+    #[test]
+    fn what_is_default_needs_no_words() {
+        let model = from(&[("postgresql", engine(&[("port", Cty::Null)]))]);
+        let tags = tags(&model);
+        assert_eq!(
+            tags,
+            [(CONFIGURATION[0].to_owned(), "{}".to_owned())].into()
+        );
+        assert_eq!(read_back(&model).quiesce, Quiesce::default().into());
+        assert_eq!(read_back(&model).capture, "create_image".into());
+        assert_eq!(read_back(&model).skip_destroy, Value::Known(false));
+    }
+
+    #[test]
+    fn everything_comes_back_as_it_was() {
+        let port = Cty::Number(Number::from(5433_i64));
+        let mut model = from(&[("postgresql", engine(&[("port", port)]))]);
+        model.name_prefix = "orders-".into();
+        model.skip_destroy = true.into();
+        model.triggers = Value::Known([("release".to_owned(), "2026.11 \"x\"".into())].into());
+        model.quiesce = Value::Known(Quiesce {
+            max_hold_seconds: Value::Known(30),
+            ..Quiesce::default()
+        });
+        model.timeouts = Value::Known(Timeouts {
+            create: "90m".into(),
+            ..Timeouts::default()
+        });
+        assert_eq!(
+            tags(&model)[CONFIGURATION[0]],
+            r#"{"name_prefix":"orders-","postgresql":{"port":5433},"quiesce":{"max_hold_seconds":30},"skip_destroy":true,"timeouts":{"create":"90m"},"triggers":{"release":"2026.11 \"x\""}}"#
+        );
+        let (again, mut expected) = (read_back(&model).into_cty(), model.into_cty());
+        let Cty::Map(attributes) = &mut expected else {
+            panic!("an object")
+        };
+        attributes.insert(
+            "postgresql".to_owned(),
+            again.attribute("postgresql").clone(),
+        );
+        assert_eq!(again, expected);
+        assert_eq!(
+            again.attribute("postgresql").attribute("port"),
+            &Cty::Number(Number::from(5433_i64))
+        );
+    }
+
+    #[test]
+    fn a_long_record_takes_two_tags_and_one_that_is_too_long_none() {
+        let with = |length: usize| {
+            let mut model = from(&[]);
+            let value = Value::Known("ä".repeat(length));
+            model.triggers = Value::Known([("x".to_owned(), value)].into());
+            model
+        };
+        let long = with(400);
+        let lengths: Vec<usize> = tags(&long).values().map(|it| it.chars().count()).collect();
+        assert_eq!(lengths, [256, 165]);
+        assert_eq!(read_back(&long).triggers, long.triggers);
+        assert!(tags(&with(500)).is_empty());
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_not_read() {
+        assert_eq!(read(&BTreeMap::new()), None);
+        for text in ["", "[]", "{", "x"] {
+            let tags = [(CONFIGURATION[0].to_owned(), text.to_owned())].into();
+            assert_eq!(read(&tags), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+resource "consistent_db_image" "orders" {
+  name       = "orders-1"
+  postgresql = {}
+}

@@ -1,0 +1,5 @@
+resource "consistent_db_image" "orders" {
+  source_instance_id = "i-0123456789abcdef0"
+  postgresql         = {}
+  name_prefix        = "orders+"
+}
