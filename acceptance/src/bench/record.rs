@@ -73,7 +73,7 @@ impl fmt::Display for Round {
 /// How long writes were held.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hold {
-    /// By the lab's witness.
+    /// From outside: by the lab's witness, under `stop` by a client.
     pub seen_ms: f64,
     /// By the provider: `evidence.hold_ms`.
     pub claimed_ms: f64,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{Hold, Round, Row};
+use super::{Hold, Method, Round, Row};
 use crate::{
     Error, binaries, clock,
     configuration::Configuration,
@@ -46,7 +46,7 @@ pub async fn make(stage: &Stage, row: Row) -> Result<Made, Error> {
     );
     let image = match row.method.quiesce() {
         None => plain(stage, &name, &mut follower).await?,
-        Some(method) => proven(stage, &name, method).await?,
+        Some(quiesce) => proven(stage, &name, row.method, quiesce).await?,
     };
     let volumes = BTreeMap::new();
     let story = Story {
@@ -109,10 +109,15 @@ async fn plain(
     }))
 }
 
-async fn proven(stage: &Stage, name: &str, method: &str) -> Result<Result<Captured, Flaw>, Error> {
+async fn proven(
+    stage: &Stage,
+    name: &str,
+    method: Method,
+    quiesce: &str,
+) -> Result<Result<Captured, Flaw>, Error> {
     let began = clock::now();
     let terraform = Terraform::new(&binaries::provider_directory()?)?;
-    let arguments = format!("  postgresql = {{}}\n  quiesce    = {{ method = \"{method}\" }}");
+    let arguments = format!("  postgresql = {{}}\n  quiesce    = {{ method = \"{quiesce}\" }}");
     let configuration = Configuration::new(&stage.access());
     let configuration = configuration.image("round", name, &stage.instance, &arguments);
     terraform.configure(configuration.text())?;
@@ -127,8 +132,17 @@ async fn proven(stage: &Stage, name: &str, method: &str) -> Result<Result<Captur
         .last()
         .and_then(stage::span)
         .ok_or_else(|| Error::Unexpected(format!("{name}: no finished hold: {holds:?}")))?;
+    let seen = match method {
+        // The witness sees a server end and another begin; clients are out from the one's farewell to the other's welcome.
+        Method::Stop => stage
+            .load
+            .ledger()
+            .longest_gap(began, clock::now())
+            .unwrap_or_default(),
+        _ => cut.length(),
+    };
     let hold = Hold {
-        seen_ms: milliseconds(cut.length()),
+        seen_ms: milliseconds(seen),
         claimed_ms: number(&attributes["evidence"]["hold_ms"])?,
     };
     Ok(Ok(Captured {

@@ -8,9 +8,9 @@ LET_GO_LIMIT=8000
 UNHELD=""
 
 # Lets go all that the hold in directory $1 holds or may yet hold. Succeeds once nothing is held -> LET_GO_AT (uptime of the last
-# thaw); what was found not to be held -> UNHELD ("link detail", one a line).
+# thaw, resume or start); what was found not to be held -> UNHELD ("link detail", one a line).
 let_go() {
-    UNHELD=""
+    UNHELD="" LET_GO_AT=""
     mkdir -p "$1"
     recall "$1"
     stop_scripts "$1"
@@ -20,8 +20,7 @@ let_go() {
         pause) resume_all ;;
         stop) start_all "$1" ;;
     esac || return 1
-    now
-    LET_GO_AT=$NOW
+    [ -n "$LET_GO_AT" ] || { now; LET_GO_AT=$NOW; }
 }
 
 # Ends the scripts that still arm or hold, so that nothing new is held behind our back. One that has answered, or is letting go itself, does
@@ -133,6 +132,9 @@ CGROUPS
     done 2>/dev/null <<PIDS
 $H_PIDS
 PIDS
+    # Whoever was resumed takes the processor: to look whether all were takes longer than to resume them.
+    now
+    ! nothing_paused || { LET_GO_AT=$NOW; return 0; }
     await "$LET_GO_LIMIT" 1 nothing_paused
 }
 
