@@ -70,7 +70,7 @@ impl Ledger {
         let acknowledged: Vec<Duration> = self.commits.iter().map(|c| c.acknowledged).collect();
         let pairs = acknowledged.windows(2);
         let gaps = pairs.filter(|pair| pair.iter().all(within));
-        gaps.map(|pair| pair[1] - pair[0]).max()
+        gaps.map(|pair| pair[1].saturating_sub(pair[0])).max()
     }
 
     /// The longest wait for one commit that overlapped `from..=to`; the one under way counts up to `to`.
