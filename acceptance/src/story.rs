@@ -37,14 +37,15 @@ impl Story<'_> {
         Some(instants().max()?.saturating_sub(instants().min()?))
     }
 
-    /// The drawing of the run: probe, hold, capture, release, settle, and the clients' commits.
+    /// The drawing of the run: probe, arm, hold, capture, release, settle, and the clients' commits.
     pub fn timeline(&self, title: String, held: Span, ledger: &Ledger) -> Timeline {
         let scripts = self.scripts();
         let script = |number: usize| scripts.get(number).copied();
-        let released = script(2).map(|release| release.to);
+        let released = script(3).map(|release| release.to);
         let mut lanes = vec![
             lane("probe", script(0)),
-            lane("checkpoint", script(1).map(|hold| to(hold.from, held.from))),
+            lane("arm, checkpoint", script(1)),
+            lane("last look", script(2).map(|hold| to(hold.from, held.from))),
             lane("writes held", Some(held)),
             lane("CreateImage", self.call("ec2:CreateImage")),
         ];
@@ -52,7 +53,7 @@ impl Story<'_> {
             label: format!("snapshot {}", self.name(volume)),
             spans: vec![Span::instant(span.to)],
         }));
-        lanes.push(lane("release", script(2)));
+        lanes.push(lane("release", script(3)));
         let sealed = self.calls("ec2:CreateTags").last();
         lanes.push(lane(
             "settle",
@@ -192,12 +193,14 @@ mod tests {
             command(90, "a", "replied Success"),
             command(100, "b", "delivered"),
             command(101, "b", "acknowledged"),
-            command(200, "b", "replied Success"),
+            command(130, "b", "replied Success"),
+            command(140, "c", "delivered"),
+            command(200, "c", "replied Success"),
             call("ec2:CreateImage", 210, 230),
             snapshot("vol-1", 300),
             snapshot("vol-2", 700),
-            command(720, "c", "delivered"),
-            command(760, "c", "replied Success"),
+            command(720, "d", "delivered"),
+            command(760, "d", "replied Success"),
             call("ec2:CreateTags", 1900, 1950),
         ]
     }
@@ -235,7 +238,8 @@ mod tests {
             .collect();
         let expected = [
             ("probe", to(ms(10), ms(90))),
-            ("checkpoint", to(ms(100), ms(150))),
+            ("arm, checkpoint", to(ms(100), ms(130))),
+            ("last look", to(ms(140), ms(150))),
             ("writes held", to(ms(150), ms(740))),
             ("CreateImage", to(ms(210), ms(230))),
             ("snapshot vol-1", to(ms(300), ms(300))),
