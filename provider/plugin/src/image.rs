@@ -100,7 +100,10 @@ impl Resource for ImageResource {
 }
 
 /// A value that every plan to apply, and every state, has.
-fn needed<'a, T>(value: &'a tfplug::Value<T>, attribute: &str) -> Result<&'a T, Diagnostics> {
+pub(crate) fn needed<'a, T>(
+    value: &'a tfplug::Value<T>,
+    attribute: &str,
+) -> Result<&'a T, Diagnostics> {
     value.known().ok_or_else(|| {
         let detail = format!("{attribute} is not set, though it has to be by now.");
         Diagnostic::error("Incomplete plan or state", detail)
