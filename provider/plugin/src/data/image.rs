@@ -66,7 +66,8 @@ fn null_tags(config: &ImageQuery) -> Diagnostics {
         .collect()
 }
 
-/// The image that is wanted, with its snapshots: those of the first match alone are looked up, which is one call nearly always.
+/// The image that is wanted, with its snapshots. Only those of the match are looked up: EC2 refuses to delete
+/// most snapshots of a registered image, so that one call is enough nearly always.
 async fn find(
     client: &Client,
     wanted: &Wanted,
@@ -92,7 +93,7 @@ async fn find(
         }
         passed_over.push(PassedOver { image, why });
     }
-    // Nobody would look for these, but for their names.
+    // Images that somebody else made, of that name or that instance.
     let all = images::all(ec2).await.map_err(diagnose::call)?;
     let foreign = all
         .into_iter()
@@ -105,7 +106,7 @@ async fn find(
 fn several(matching: &[Image]) -> Diagnostic {
     let headlines = matching.iter().map(passed_over::headline);
     let detail = format!(
-        "{} proven images match, the newest first:\n\n{}\n\nAsk for less of them, or set `most_recent = true` to take the newest.",
+        "{} proven images match, the newest first:\n\n{}\n\nNarrow the search down, or set `most_recent = true` to take the newest.",
         matching.len(),
         listed(headlines)
     );

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use consistent_aws::ec2::images::Image;
 
-use crate::image::soundness;
+use crate::image::{preflight, soundness};
 
 /// More of them help nobody.
 const MOST: usize = 10;
@@ -23,9 +23,11 @@ impl PassedOver {
         Self { image, why }
     }
 
-    /// What sorts the nearest first: fewer reasons, then newer.
-    pub(super) fn distance(&self) -> (usize, Reverse<String>) {
-        (self.why.len(), Reverse(self.image.creation_date.clone()))
+    /// What sorts the nearest first: this provider's own, with fewer reasons, newer.
+    pub(super) fn distance(&self) -> (bool, usize, Reverse<String>) {
+        let foreign = !preflight::is_ours(&self.image);
+        let made = Reverse(self.image.creation_date.clone());
+        (foreign, self.why.len(), made)
     }
 
     pub(super) fn told(&self) -> String {

@@ -204,3 +204,25 @@ async fn arguments_read_as_written_and_else_as_found() {
     assert_eq!(found.tags, nothing);
     assert_ne!(found.tags_all, nothing);
 }
+
+#[tokio::test]
+async fn the_nearest_miss_is_listed_first() {
+    let ours = two().replace(">i-0123456789abcdef0<", ">i-0aaaaaaaaaaaaaaa0<");
+    let plain = fixtures::mapped(&[]).replace(fixtures::IMAGE, "ami-0aaaaaaaaaaaaaaa0");
+    let aws = Aws::default()
+        .on("DescribeImages", ours)
+        .on("DescribeImages", plain);
+    let query = asked(|it| {
+        it.source_instance_id = fixtures::INSTANCE.into();
+        it.name_regex = "^orders$".into();
+        it.verified = true.into();
+    });
+    let told = refusal(&aws, query).await;
+    let place = |id: &str| told.detail.find(id).expect("listed");
+    let nearest_first = [
+        place("ami-0fedcba9876543210"),
+        place(fixtures::IMAGE),
+        place("ami-0aaaaaaaaaaaaaaa0"),
+    ];
+    assert!(nearest_first.is_sorted(), "{}", told.detail);
+}

@@ -29,11 +29,11 @@ pub(super) struct Wanted {
 
 /// A validator: names of engines that this provider knows.
 pub(super) fn engine(name: &str) -> Result<(), String> {
-    let mut names = ENGINES.iter().map(|engine| engine.name);
-    if names.clone().any(|it| it == name) {
+    if ENGINES.iter().any(|engine| engine.name == name) {
         return Ok(());
     }
-    let quoted: Vec<String> = names.by_ref().map(|it| format!("{it:?}")).collect();
+    let names = ENGINES.iter().map(|engine| format!("{:?}", engine.name));
+    let quoted: Vec<String> = names.collect();
     Err(format!(
         "Must be one of {}, not {name:?}.",
         quoted.join(", ")
