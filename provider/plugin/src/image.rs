@@ -4,28 +4,30 @@ mod condition;
 mod create;
 mod delete;
 mod deprecation;
-mod engines;
+pub(crate) mod engines;
 mod facts;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod import;
-mod model;
+pub(crate) mod method;
+pub(crate) mod model;
 mod moved;
-mod names;
+pub(crate) mod names;
 mod naming;
 mod plan;
-mod preflight;
+pub(crate) mod preflight;
 mod private;
 mod proof;
 mod read;
 mod record;
 mod settings;
 mod snapshot_tags;
+pub(crate) mod soundness;
 mod timeouts;
 mod unique;
 mod update;
 mod validate;
-mod young;
+pub(crate) mod young;
 
 use tfplug::{
     Context, Create, Diagnostic, Diagnostics, Failure, MoveSource, Plan, Resource, Result, Update,
@@ -98,7 +100,10 @@ impl Resource for ImageResource {
 }
 
 /// A value that every plan to apply, and every state, has.
-fn needed<'a, T>(value: &'a tfplug::Value<T>, attribute: &str) -> Result<&'a T, Diagnostics> {
+pub(crate) fn needed<'a, T>(
+    value: &'a tfplug::Value<T>,
+    attribute: &str,
+) -> Result<&'a T, Diagnostics> {
     value.known().ok_or_else(|| {
         let detail = format!("{attribute} is not set, though it has to be by now.");
         Diagnostic::error("Incomplete plan or state", detail)

@@ -4,6 +4,7 @@
 #![recursion_limit = "256"]
 
 mod client;
+mod data;
 mod diagnose;
 mod duration;
 mod image;

@@ -14,7 +14,11 @@ use consistent_aws::config::{Clients, Settings};
 use tfplug::{Context, Provider, Registry, Result, async_trait};
 
 use self::{block::ProviderBlock, environment::Environment};
-use crate::{client::Client, image::ImageResource};
+use crate::{
+    client::Client,
+    data::{ImageSource, ReadinessSource},
+    image::ImageResource,
+};
 
 /// Proven consistent images of live database servers.
 pub(crate) struct Consistent;
@@ -28,6 +32,8 @@ impl Provider for Consistent {
 
     fn register(&self, registry: &mut Registry<Client>) {
         registry.resource(ImageResource);
+        registry.data_source(ImageSource);
+        registry.data_source(ReadinessSource);
     }
 
     async fn validate(&self, cx: &Context<Client>, config: ProviderBlock) -> Result<()> {

@@ -17,7 +17,14 @@ use crate::{client::Client, tags::TagPolicy};
 type Answer = (u16, String);
 
 /// The actions that are SSM's; all others are EC2's.
-const OF_SSM: [&str; 2] = ["DescribeInstanceInformation", "SendCommand"];
+const OF_SSM: [&str; 3] = [
+    "DescribeInstanceInformation",
+    "GetCommandInvocation",
+    "SendCommand",
+];
+
+/// In an answer: the session of the script that was sent last.
+pub(crate) const SESSION_ASKED: &str = "@session@";
 
 /// A server with an answer for each action (`DescribeImages`...); the last one is repeated.
 #[derive(Clone, Default)]
@@ -96,6 +103,7 @@ impl Aws {
         while let Some((action, body)) = request(&mut reader) {
             let (status, answer) = self.answer(&action);
             self.calls.lock().expect("calls").push((action, body));
+            let answer = answer.replace(SESSION_ASKED, &self.session_asked());
             let head = format!(
                 "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n",
                 answer.len()
@@ -107,6 +115,12 @@ impl Aws {
                 return;
             }
         }
+    }
+
+    fn session_asked(&self) -> String {
+        let sent = self.calls("SendCommand").pop().unwrap_or_default();
+        let (_, session) = sent.split_once("CDB_SESSION='").unwrap_or_default();
+        session.split('\'').next().unwrap_or_default().to_owned()
     }
 
     fn answer(&self, action: &str) -> Answer {

@@ -3,23 +3,19 @@
 Prints where they are as one line of JSON and ends with its standard input: `windows` and `linux` are instances, `taken` is
 an image of the Windows one by that name, `plain` one of the other, `proven` and
 `prefixed` bear the tags of a proof, and the latter a name that a prefix gave; `silent`
-does as well, but does not tell how it was configured. Moto has no DescribeInstanceInformation: here
-no instance has an agent. What `moto_upkeep.py` adds is said there.
+does as well, but does not tell how it was configured. `served` is an instance with an agent and a database (`moto_guest.py`);
+no other has one. What `moto_upkeep.py` adds is said there.
 """
 
 import json
 import sys
 
 import boto3
+import moto_guest
 import moto_upkeep
 from moto.server import ThreadedMotoServer
-from moto.ssm.responses import SimpleSystemManagerResponse
 
 REGION = "eu-central-1"
-
-
-def describe_instance_information(_self):
-    return json.dumps({"InstanceInformationList": []})
 
 
 PROOF = {
@@ -60,7 +56,7 @@ def tag(ec2, resource, tags):
 
 def main():
     moto_upkeep.install()
-    SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
+    moto_guest.install()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -69,7 +65,9 @@ def main():
         "ec2", region_name=REGION, endpoint_url=url, aws_access_key_id="AKIDMOTO", aws_secret_access_key="secret"
     )
     windows, linux = (launch(ec2, platform) for platform in ("windows", None))
-    told = {"url": url, "region": REGION, "windows": windows, "linux": linux}
+    served = launch(ec2, None)
+    moto_guest.serve(ec2, served)
+    told = {"url": url, "region": REGION, "windows": windows, "linux": linux, "served": served}
     told["taken"] = image(ec2, windows, "taken")
     told["plain"] = image(ec2, linux, "plain")
     told["proven"] = image(ec2, linux, "orders-1", "Of the orders")

@@ -1,6 +1,7 @@
 //! The built binary under the real terraform: configurations that validate, that do not, and plans against moto's EC2.
 
 mod adoption;
+mod data_sources;
 mod provider_block;
 mod support;
 mod upkeep;
@@ -30,6 +31,8 @@ fn the_examples_are_valid() {
         &["provider/provider.tf"][..],
         &[resource],
         &[resource, import],
+        &["data-sources/consistent_db_image/data-source.tf"],
+        &["data-sources/consistent_db_readiness/data-source.tf"],
     ] {
         let text = |example: &&str| {
             let path = format!("{}/../../examples/{example}", env!("CARGO_MANIFEST_DIR"));

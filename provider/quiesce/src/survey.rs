@@ -51,6 +51,15 @@ impl Readiness {
     pub fn ready(&self) -> bool {
         self.problems.is_empty()
     }
+
+    /// The instance's volumes below a mount; those of a device that is none of them are missing.
+    pub fn volumes_below(&self, mount: &Mount) -> BTreeSet<VolumeId> {
+        let attached = mount
+            .leaves
+            .iter()
+            .filter_map(|leaf| volumes::attached(leaf, &self.instance));
+        attached.map(|volume| volume.volume_id.clone()).collect()
+    }
 }
 
 /// Asks guest and service what a run would meet now. Touches nothing.

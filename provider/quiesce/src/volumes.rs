@@ -33,7 +33,7 @@ pub(crate) fn data_volumes(
 }
 
 /// The attachment behind `leaf`: by the volume id that a Nitro device carries, else by the mapping's device name (Xen).
-fn attached<'a>(leaf: &Leaf, instance: &'a Instance) -> Option<&'a AttachedVolume> {
+pub(crate) fn attached<'a>(leaf: &Leaf, instance: &'a Instance) -> Option<&'a AttachedVolume> {
     if let Some(told) = &leaf.volume_id {
         return instance
             .volumes

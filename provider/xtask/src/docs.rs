@@ -1,4 +1,4 @@
-//! The registry's pages: `docs/index.md` and one page a resource, from the schema and the examples.
+//! The registry's pages: `docs/index.md` and one page a resource or data source, from the schema and the examples.
 
 mod types;
 
@@ -22,21 +22,55 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
     let index = page(&title, &provider["provider"]["block"], &example);
     golden::settle(mode, "docs/index.md", &index, "docs")?;
 
-    for (name, resource) in entries(&provider["resource_schemas"]) {
-        let example = golden::read(&format!("examples/resources/{name}/resource.tf"))?;
-        let mut page = page(&format!("{name} (Resource)"), &resource["block"], &example);
-        page.push_str(&import(name).unwrap_or_default());
-        let short = name.strip_prefix(&format!("{PROVIDER}_")).unwrap_or(name);
-        golden::settle(mode, &format!("docs/resources/{short}.md"), &page, "docs")?;
+    for subject in [RESOURCES, DATA_SOURCES] {
+        for (name, schema) in entries(&provider[subject.schemas]) {
+            let short = name.strip_prefix(&format!("{PROVIDER}_")).unwrap_or(name);
+            let path = format!("docs/{}/{short}.md", subject.folder);
+            golden::settle(mode, &path, &subject.page(name, schema)?, "docs")?;
+        }
     }
     Ok(())
 }
 
-/// How a resource is imported, by a block and by the command; nothing where there are no examples of it.
-fn import(name: &str) -> Option<String> {
-    let folder = format!("examples/resources/{name}");
-    let block = golden::read(&format!("{folder}/import-by-string-id.tf")).ok()?;
-    let command = golden::read(&format!("{folder}/import.sh")).ok()?;
+/// What has pages of its own.
+struct Subject {
+    /// Where its schemas stand in the provider's.
+    schemas: &'static str,
+    /// Of its pages and its examples.
+    folder: &'static str,
+    example: &'static str,
+    title: &'static str,
+}
+
+const RESOURCES: Subject = Subject {
+    schemas: "resource_schemas",
+    folder: "resources",
+    example: "resource.tf",
+    title: "Resource",
+};
+
+const DATA_SOURCES: Subject = Subject {
+    schemas: "data_source_schemas",
+    folder: "data-sources",
+    example: "data-source.tf",
+    title: "Data Source",
+};
+
+impl Subject {
+    fn page(&self, name: &str, schema: &Value) -> Result<String, String> {
+        let examples = format!("examples/{}/{name}", self.folder);
+        let example = golden::read(&format!("{examples}/{}", self.example))?;
+        let title = format!("{name} ({})", self.title);
+        let mut page = page(&title, &schema["block"], &example);
+        page.push_str(&import(&examples).unwrap_or_default());
+        Ok(page)
+    }
+}
+
+/// How it is imported, by a block and by the command; nothing where there are no examples of it.
+fn import(examples: &str) -> Option<String> {
+    let block = golden::read(&format!("{examples}/import-by-string-id.tf")).ok()?;
+    let command = golden::read(&format!("{examples}/import.sh")).ok()?;
     Some(format!(
         "\n## Import\n\nWith an [`import` block](https://developer.hashicorp.com/terraform/language/import):\n\n\
          ```terraform\n{}\n```\n\nWith the command:\n\n```shell\n{}\n```\n",

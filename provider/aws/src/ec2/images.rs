@@ -8,7 +8,9 @@ use std::{
 
 use aws_sdk_ec2::{
     Client,
-    types::{BlockDeviceMapping, Image as SdkImage, Snapshot as SdkSnapshot, SnapshotState, Tag},
+    types::{
+        BlockDeviceMapping, Filter, Image as SdkImage, Snapshot as SdkSnapshot, SnapshotState, Tag,
+    },
 };
 use quiesce::{ports::Leftover, session::SessionId};
 
@@ -33,6 +35,8 @@ pub struct Image {
     pub creation_date: String,
     /// The account, twelve digits.
     pub owner_id: String,
+    /// The instance that it was made of, as far as EC2 knows; empty where it does not.
+    pub source_instance_id: String,
     /// As EC2 writes it; empty where the image is not to be deprecated.
     pub deprecation_time: String,
     /// `disabled`, `enabled-without-cooldown`...; empty where EC2 does not tell.
@@ -74,6 +78,22 @@ impl Image {
 pub async fn find(ec2: &Client, id: &str) -> Result<Option<Image>, CallError> {
     let found = describe::images(ec2, describe::ids("image-id", &[id.to_owned()])).await?;
     Ok(found.into_iter().next().map(image))
+}
+
+/// Every image of our account that bears the tag of a session, proven or not.
+pub async fn of_sessions(ec2: &Client) -> Result<Vec<Image>, CallError> {
+    let tagged = Filter::builder()
+        .name("tag-key")
+        .values(tags::SESSION)
+        .build();
+    let found = describe::images(ec2, vec![tagged]).await?;
+    Ok(found.into_iter().map(image).collect())
+}
+
+/// Every image of our account, whoever made it.
+pub async fn all(ec2: &Client) -> Result<Vec<Image>, CallError> {
+    let found = describe::images(ec2, Vec::new()).await?;
+    Ok(found.into_iter().map(image).collect())
 }
 
 /// The account that owns an image which is not ours, but which we may launch; None where EC2 shows no such image.
@@ -261,6 +281,7 @@ fn image(image: SdkImage) -> Image {
         root_device_name: image.root_device_name.unwrap_or_default(),
         creation_date: image.creation_date.unwrap_or_default(),
         owner_id: image.owner_id.unwrap_or_default(),
+        source_instance_id: image.source_instance_id.unwrap_or_default(),
         deprecation_time: image.deprecation_time.unwrap_or_default(),
         deregistration_protection: image.deregistration_protection.unwrap_or_default(),
         tags: tags::from_sdk(image.tags),

@@ -72,6 +72,7 @@ mod tests {
             root_device_name: "/dev/xvda".to_owned(),
             creation_date: String::new(),
             owner_id: String::new(),
+            source_instance_id: String::new(),
             deprecation_time: String::new(),
             deregistration_protection: String::new(),
             tags: tags

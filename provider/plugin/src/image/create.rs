@@ -9,7 +9,7 @@ use consistent_aws::{
 use quiesce::{
     Proof,
     error::ImageFate,
-    method::{Choice, Method},
+    method::Choice,
     plan::{Attempts, ImagePlan, MaxHold},
 };
 use tfplug::{Context, Diagnostic, Failure, Result, Value};
@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use super::{
-    condition,
+    condition, method,
     model::{ImageModel, Quiesce},
     naming, needed,
     private::{LEFT_SESSION, REPLACES},
@@ -95,19 +95,15 @@ fn run(client: &Client, planned: &ImageModel) -> Result<quiesce::Plan> {
             snapshot_tags: snapshot_tags::wanted(client, &own, &of_snapshots),
         },
         engines: planned.engines.chosen()?,
-        method: method(quiesce)?,
+        method: choice(quiesce)?,
         max_hold: max_hold(quiesce)?,
         attempts: attempts(quiesce)?,
         within: Work::Create.limit(planned)?,
     })
 }
 
-fn method(quiesce: &Quiesce) -> Result<Choice> {
-    let name = needed(&quiesce.method, "quiesce.method")?;
-    let methods = [Method::Freeze, Method::Pause, Method::Stop];
-    // The attribute's validator lets no fourth word pass.
-    let named = methods.into_iter().find(|method| method.as_str() == name);
-    Ok(named.map_or(Choice::Auto, Choice::Exactly))
+fn choice(quiesce: &Quiesce) -> Result<Choice> {
+    needed(&quiesce.method, "quiesce.method").map(|word| method::choice(word))
 }
 
 fn max_hold(quiesce: &Quiesce) -> Result<MaxHold> {
@@ -286,19 +282,6 @@ mod tests {
                 .collect::<Vec<_>>(),
             ["postgresql"]
         );
-    }
-
-    #[test]
-    fn a_method_is_taken_by_its_name() {
-        let quiesce = |method: &str| Quiesce {
-            method: method.into(),
-            ..Quiesce::default()
-        };
-        assert_eq!(
-            method(&quiesce("pause")),
-            Ok(Choice::Exactly(Method::Pause))
-        );
-        assert_eq!(method(&quiesce("auto")), Ok(Choice::Auto));
     }
 
     #[tokio::test]

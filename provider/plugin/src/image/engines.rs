@@ -36,7 +36,7 @@ impl Model for Engines {
 
 impl Engines {
     /// An error where no engine is chosen, and none can turn out to be.
-    pub(super) fn none_chosen(&self) -> Option<Diagnostic> {
+    pub(crate) fn none_chosen(&self) -> Option<Diagnostic> {
         self.0.values().all(Cty::is_null).then(|| {
             let names: Vec<String> = ENGINES
                 .iter()
@@ -57,7 +57,7 @@ impl Engines {
     }
 
     /// The engines chosen, with what is told of them. An error where something is not known yet.
-    pub(super) fn chosen(&self) -> Result<Vec<Options>, Diagnostic> {
+    pub(crate) fn chosen(&self) -> Result<Vec<Options>, Diagnostic> {
         let chosen = ENGINES
             .iter()
             .filter_map(|engine| match self.0.get(engine.name) {

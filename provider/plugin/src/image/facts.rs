@@ -1,12 +1,17 @@
 //! What EC2 tells of an image, in the attributes that show it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use consistent_aws::ec2::{
     images::{self, Image},
     settings::Protection,
 };
 use tfplug::Value;
 
-use super::{deprecation, model::ImageModel};
+use super::{
+    deprecation,
+    model::{ImageModel, Snapshot},
+};
 
 impl ImageModel {
     /// Takes over what EC2 alone tells.
@@ -65,5 +70,25 @@ impl ImageModel {
         snapshots
             .map(|snapshot| snapshot.snapshot_id.clone())
             .collect()
+    }
+}
+
+impl Snapshot {
+    /// Those snapshots of an image that exist.
+    pub(crate) fn of_image(
+        image: &Image,
+        existing: &BTreeMap<String, images::Snapshot>,
+    ) -> BTreeSet<Self> {
+        let shown = image.snapshots.iter().filter_map(|mapped| {
+            let snapshot = existing.get(&mapped.snapshot_id)?;
+            Some(Self {
+                device_name: mapped.device_name.clone(),
+                volume_id: Some(snapshot.volume_id.clone()),
+                snapshot_id: mapped.snapshot_id.clone(),
+                size_gib: snapshot.size_gib,
+                encrypted: snapshot.encrypted,
+            })
+        });
+        shown.collect()
     }
 }

@@ -8,14 +8,14 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::model::{Evidence, ImageModel, Snapshot};
 
-pub(super) const INSTANCE: &str = "i-0123456789abcdef0";
-pub(super) const IMAGE: &str = "ami-0123456789abcdef0";
-pub(super) const SESSION: &str = "0123456789abcdef0123456789abcdef";
-pub(super) const NO_IMAGES: &str = "<imagesSet/>";
-pub(super) const NO_SNAPSHOTS: &str = "<snapshotSet/>";
+pub(crate) const INSTANCE: &str = "i-0123456789abcdef0";
+pub(crate) const IMAGE: &str = "ami-0123456789abcdef0";
+pub(crate) const SESSION: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const NO_IMAGES: &str = "<imagesSet/>";
+pub(crate) const NO_SNAPSHOTS: &str = "<snapshotSet/>";
 
 /// A configuration with nothing but what is required.
-pub(super) fn planned() -> ImageModel {
+pub(crate) fn planned() -> ImageModel {
     let mut planned =
         ImageModel::from_cty(Cty::Map(BTreeMap::new())).expect("all attributes may be null");
     planned.name = "orders".into();
@@ -24,7 +24,7 @@ pub(super) fn planned() -> ImageModel {
 }
 
 /// The state of an image of one volume, without tags.
-pub(super) fn state() -> ImageModel {
+pub(crate) fn state() -> ImageModel {
     let mut state = planned();
     state.id = IMAGE.into();
     state.state = "available".into();
@@ -60,13 +60,13 @@ fn evidence() -> Evidence {
 }
 
 /// The answer to `DescribeInstances`: launched long ago.
-pub(super) fn instance(state: &str, root_device_type: &str, platform: &str) -> String {
+pub(crate) fn instance(state: &str, root_device_type: &str, platform: &str) -> String {
     let launched = OffsetDateTime::UNIX_EPOCH;
     instance_launched(launched, state, root_device_type, platform)
 }
 
 /// A running instance that was launched just now.
-pub(super) fn young_instance() -> String {
+pub(crate) fn young_instance() -> String {
     instance_launched(OffsetDateTime::now_utc(), "running", "ebs", "")
 }
 
@@ -90,12 +90,12 @@ fn instance_launched(
 }
 
 /// The answer to `DescribeInstanceInformation`: an agent that has not been heard of since long ago.
-pub(super) fn agent(ping_status: &str) -> String {
+pub(crate) fn agent(ping_status: &str) -> String {
     agent_heard_of(ping_status, OffsetDateTime::UNIX_EPOCH)
 }
 
 /// One that was last heard of at this time.
-pub(super) fn agent_heard_of(ping_status: &str, at: OffsetDateTime) -> String {
+pub(crate) fn agent_heard_of(ping_status: &str, at: OffsetDateTime) -> String {
     format!(
         r#"{{"InstanceInformationList": [{{"InstanceId": "{INSTANCE}", "PingStatus": "{ping_status}", "LastPingDateTime": {}}}]}}"#,
         at.unix_timestamp()
@@ -103,7 +103,7 @@ pub(super) fn agent_heard_of(ping_status: &str, at: OffsetDateTime) -> String {
 }
 
 /// The answer to `DescribeImages`.
-pub(super) fn image(state: &str, tags: &[(&str, &str)]) -> String {
+pub(crate) fn image(state: &str, tags: &[(&str, &str)]) -> String {
     format!(
         "<imagesSet><item><imageId>{IMAGE}</imageId><name>orders</name><imageState>{state}</imageState>\
          <architecture>arm64</architecture><rootDeviceName>/dev/xvda</rootDeviceName>\
@@ -114,12 +114,12 @@ pub(super) fn image(state: &str, tags: &[(&str, &str)]) -> String {
 }
 
 /// The tags of a proven image.
-pub(super) fn proof() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn proof() -> Vec<(&'static str, &'static str)> {
     vec![(tags::STATE, tags::PROVEN), (tags::SESSION, SESSION)]
 }
 
 /// The answer to `DescribeSnapshots`: snapshots with their volumes.
-pub(super) fn snapshots(snapshots: &[(&str, &str)]) -> String {
+pub(crate) fn snapshots(snapshots: &[(&str, &str)]) -> String {
     let items = snapshots
         .iter()
         .fold(String::new(), |mut items, (id, volume)| {
@@ -130,6 +130,41 @@ pub(super) fn snapshots(snapshots: &[(&str, &str)]) -> String {
             items
         });
     format!("<snapshotSet>{items}</snapshotSet>")
+}
+
+/// The tags of an image that this provider made.
+pub(crate) fn carried() -> Vec<(&'static str, &'static str)> {
+    let mut found = proof();
+    found.extend([
+        (tags::SOURCE_INSTANCE, INSTANCE),
+        (tags::ENGINE, "postgresql"),
+        (tags::ENGINE_VERSION, "15.14"),
+        (tags::METHOD, "freeze"),
+        (tags::RECOVERY_POINT, "0/1A2B3C"),
+        (tags::HOLD_MS, "877"),
+        (
+            tags::CONFIGURATION[0],
+            r#"{"triggers":{"release":"2026.11"}}"#,
+        ),
+        ("Team", "dba"),
+    ]);
+    found
+}
+
+/// The answer to `DescribeImages`: with one snapshot.
+pub(crate) fn mapped(found: &[(&str, &str)]) -> String {
+    let mapping = "<blockDeviceMapping><item><deviceName>/dev/xvda</deviceName><ebs><snapshotId>snap-1</snapshotId>\
+                   <volumeSize>8</volumeSize></ebs></item></blockDeviceMapping><tagSet>";
+    image("available", found).replace("<tagSet>", mapping)
+}
+
+/// The answer to `DescribeSnapshots`: that snapshot, complete.
+pub(crate) fn completed() -> String {
+    let snapshots = snapshots(&[("snap-1", "vol-1")]);
+    snapshots.replace(
+        "</item>",
+        "<status>completed</status><volumeSize>8</volumeSize></item>",
+    )
 }
 
 fn tag_items(tags: &[(&str, &str)]) -> String {

@@ -1,21 +1,19 @@
 //! Import by image id: an image that carries its proof comes in as if it had been made here; any other is refused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use consistent_aws::ec2::{
-    images::{self, Image, Snapshot},
+    images::{self, Image},
     tags as ours,
 };
-use quiesce::{engines::ENGINES, session::SessionId};
 use tfplug::{Context, Cty, Diagnostic, Result, Value};
 use tracing::info;
 
 use super::{
-    condition,
-    model::{self, Evidence, ImageModel},
+    model::{Evidence, ImageModel, Snapshot},
     names,
     private::INPUTS_UNKNOWN,
-    record, snapshot_tags,
+    record, snapshot_tags, soundness,
 };
 use crate::{client::Client, diagnose, tags};
 
@@ -35,7 +33,10 @@ pub(super) async fn import(cx: &Context<Client>, id: &str) -> Result<ImageModel>
         .collect();
     let snapshots = images::existing_snapshots(ec2, &mapped).await;
     let snapshots = snapshots.map_err(diagnose::call)?;
-    let problems = problems(&image, &snapshots);
+    let of_image = soundness::image_problems(&image).into_iter();
+    let problems: Vec<String> = of_image
+        .chain(soundness::snapshot_problems(&image, &snapshots))
+        .collect();
     if !problems.is_empty() {
         return Err(refused(id, &problems).into());
     }
@@ -66,73 +67,6 @@ async fn found(client: &Client, id: &str) -> Result<Image> {
     Err(Diagnostic::error("The image was not found", detail).into())
 }
 
-/// Everything that keeps an image from being taken for a proven one.
-fn problems(image: &Image, snapshots: &BTreeMap<String, Snapshot>) -> Vec<String> {
-    let state = (image.state != condition::AVAILABLE).then(|| {
-        let reason = diagnose::sentence(&image.state_reason);
-        format!("It is {} in EC2, not available. {reason}", image.state)
-    });
-    let proof = proof_problem(&image.tags);
-    let missing = missing_tags(&image.tags);
-    let incomplete = image.snapshots.iter().filter_map(|mapped| {
-        let (device, id) = (&mapped.device_name, &mapped.snapshot_id);
-        match snapshots.get(id) {
-            None => Some(format!(
-                "The snapshot {id} of {device} is not there (or not ours)."
-            )),
-            Some(it) if !it.is_completed => {
-                Some(format!("The snapshot {id} of {device} is not completed."))
-            }
-            Some(_) => None,
-        }
-    });
-    let none = image
-        .snapshots
-        .is_empty()
-        .then(|| "It has no snapshots.".to_owned());
-    let found = state.into_iter().chain(proof).chain(missing);
-    found.chain(incomplete).chain(none).collect()
-}
-
-fn proof_problem(tags: &BTreeMap<String, String>) -> Option<String> {
-    let key = ours::STATE;
-    Some(match tags.get(key).map(String::as_str) {
-        Some(ours::PROVEN) => return None,
-        Some(ours::PENDING) => format!(
-            "Its tag `{key}` is `{}`: it is still in the making, or a run that died left it.",
-            ours::PENDING
-        ),
-        Some(other) => format!(
-            "Its tag `{key}` is {other:?}, not `{}`: somebody changed it.",
-            ours::PROVEN
-        ),
-        None => format!(
-            "It has no tag `{key}`: this provider did not make it, or somebody took the tag away."
-        ),
-    })
-}
-
-/// The tags without which the state could not be true.
-fn missing_tags(tags: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
-    let session = |it: &str| it.parse::<SessionId>().is_ok();
-    let instance = |it: &str| names::instance(it).is_ok();
-    let known = |name: &str| ENGINES.iter().any(|engine| engine.name == name);
-    let engine = |it: &str| !it.is_empty() && it.split(' ').all(known);
-    let check = |key: &'static str, is_right: &dyn Fn(&str) -> bool| match tags.get(key) {
-        None => Some(format!("It has no tag `{key}`.")),
-        Some(value) if !is_right(value) => Some(format!(
-            "Its tag `{key}` is {value:?}, which this version of the provider cannot read."
-        )),
-        Some(_) => None,
-    };
-    let found = [
-        check(ours::SESSION, &session),
-        check(ours::SOURCE_INSTANCE, &instance),
-        check(ours::ENGINE, &engine),
-    ];
-    found.into_iter().flatten()
-}
-
 fn refused(id: &str, problems: &[String]) -> Diagnostic {
     let listed: Vec<String> = problems
         .iter()
@@ -157,7 +91,7 @@ fn silent(id: &str) -> Diagnostic {
 fn state(
     client: &Client,
     image: &Image,
-    snapshots: &BTreeMap<String, Snapshot>,
+    snapshots: &BTreeMap<String, images::Snapshot>,
     mut told: BTreeMap<String, Cty>,
 ) -> Result<ImageModel> {
     let tag = |key: &str| image.tags.get(key).cloned();
@@ -171,7 +105,7 @@ fn state(
     state.take_settings(image);
     state.engine_version = tag(ours::ENGINE_VERSION).into();
     state.recovery_point = tag(ours::RECOVERY_POINT).into();
-    state.snapshots = Value::Known(shown(image, snapshots));
+    state.snapshots = Value::Known(Snapshot::of_image(image, snapshots));
     state.evidence = Value::Known(evidence(image, snapshots));
     let managed = client.tags.managed(&image.tags);
     state.snapshot_tags = snapshot_tags::found(&client.tags, &managed, snapshots);
@@ -182,22 +116,8 @@ fn state(
     Ok(state)
 }
 
-fn shown(image: &Image, snapshots: &BTreeMap<String, Snapshot>) -> BTreeSet<model::Snapshot> {
-    let shown = image.snapshots.iter().filter_map(|mapped| {
-        let snapshot = snapshots.get(&mapped.snapshot_id)?;
-        Some(model::Snapshot {
-            device_name: mapped.device_name.clone(),
-            volume_id: Some(snapshot.volume_id.clone()),
-            snapshot_id: mapped.snapshot_id.clone(),
-            size_gib: snapshot.size_gib,
-            encrypted: snapshot.encrypted,
-        })
-    });
-    shown.collect()
-}
-
 /// What the tags tell of the hold.
-fn evidence(image: &Image, snapshots: &BTreeMap<String, Snapshot>) -> Evidence {
+fn evidence(image: &Image, snapshots: &BTreeMap<String, images::Snapshot>) -> Evidence {
     let tag = |key: &str| image.tags.get(key).cloned();
     let mut volumes: Vec<String> = snapshots.values().map(|it| it.volume_id.clone()).collect();
     volumes.sort();
@@ -217,50 +137,19 @@ fn evidence(image: &Image, snapshots: &BTreeMap<String, Snapshot>) -> Evidence {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::{
-        image::{fixtures, read},
+        image::{fixtures, model, read},
         tags::TagPolicy,
         testing::{self, Aws},
     };
 
-    /// The tags of an image that this provider made.
-    fn carried() -> Vec<(&'static str, &'static str)> {
-        let mut tags = fixtures::proof();
-        tags.extend([
-            (ours::SOURCE_INSTANCE, fixtures::INSTANCE),
-            (ours::ENGINE, "postgresql"),
-            (ours::ENGINE_VERSION, "15.14"),
-            (ours::METHOD, "freeze"),
-            (ours::RECOVERY_POINT, "0/1A2B3C"),
-            (ours::HOLD_MS, "877"),
-            (
-                ours::CONFIGURATION[0],
-                r#"{"triggers":{"release":"2026.11"}}"#,
-            ),
-            ("Team", "dba"),
-        ]);
-        tags
-    }
-
-    fn mapped(tags: &[(&str, &str)]) -> String {
-        let mapping = "<blockDeviceMapping><item><deviceName>/dev/xvda</deviceName><ebs><snapshotId>snap-1</snapshotId>\
-                       <volumeSize>8</volumeSize></ebs></item></blockDeviceMapping><tagSet>";
-        fixtures::image("available", tags).replace("<tagSet>", mapping)
-    }
-
-    fn completed() -> String {
-        let snapshots = fixtures::snapshots(&[("snap-1", "vol-1")]);
-        snapshots.replace(
-            "</item>",
-            "<status>completed</status><volumeSize>8</volumeSize></item>",
-        )
-    }
-
     fn aws(image: String) -> Aws {
         Aws::default()
             .on("DescribeImages", image)
-            .on("DescribeSnapshots", completed())
+            .on("DescribeSnapshots", fixtures::completed())
     }
 
     async fn refusal(aws: Aws, id: &str) -> (String, String) {
@@ -276,7 +165,7 @@ mod tests {
             defaults: [("Team".to_owned(), "dba".to_owned())].into(),
             ..TagPolicy::default()
         };
-        let client = aws(mapped(&carried())).client(policy);
+        let client = aws(fixtures::mapped(&fixtures::carried())).client(policy);
         let cx = testing::context(client);
         let state = import(&cx, fixtures::IMAGE).await.expect("imported");
         assert!(cx.take_warnings().is_empty());
@@ -305,9 +194,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_image_that_does_not_tell_all_comes_in_with_a_warning() {
-        let mut tags = carried();
+        let mut tags = fixtures::carried();
         tags.retain(|(key, _)| *key != ours::CONFIGURATION[0]);
-        let cx = testing::context(aws(mapped(&tags)).client(TagPolicy::default()));
+        let cx = testing::context(aws(fixtures::mapped(&tags)).client(TagPolicy::default()));
         let state = import(&cx, fixtures::IMAGE).await.expect("imported");
         assert_eq!(state.triggers, Value::Null);
         assert_eq!(cx.take_warnings().iter().count(), 1);
@@ -318,17 +207,18 @@ mod tests {
     #[tokio::test]
     async fn without_its_proof_an_image_is_refused_and_every_reason_is_said() {
         let without = |key: &str| {
-            let mut tags = carried();
+            let mut tags = fixtures::carried();
             tags.retain(|(it, _)| *it != key);
-            mapped(&tags)
+            fixtures::mapped(&tags)
         };
         let with = |key: &'static str, value: &'static str| {
-            let mut tags = carried();
+            let mut tags = fixtures::carried();
             tags.retain(|(it, _)| *it != key);
             tags.push((key, value));
-            mapped(&tags)
+            fixtures::mapped(&tags)
         };
-        let pending = mapped(&carried()).replace("<imageState>available", "<imageState>pending");
+        let pending = fixtures::mapped(&fixtures::carried())
+            .replace("<imageState>available", "<imageState>pending");
         for (image, said) in [
             (
                 without(ours::STATE),
@@ -350,7 +240,7 @@ mod tests {
             (with(ours::ENGINE, "db2"), "cannot read"),
             (pending, "It is pending in EC2, not available."),
             (
-                fixtures::image("available", &carried()),
+                fixtures::image("available", &fixtures::carried()),
                 "It has no snapshots.",
             ),
         ] {
@@ -359,7 +249,7 @@ mod tests {
             assert!(detail.contains(said), "{said}: {detail}");
         }
         let gone = Aws::default()
-            .on("DescribeImages", mapped(&[]))
+            .on("DescribeImages", fixtures::mapped(&[]))
             .on("DescribeSnapshots", fixtures::NO_SNAPSHOTS);
         let (_, detail) = refusal(gone, fixtures::IMAGE).await;
         assert_eq!(detail.matches("  - ").count(), 5, "{detail}");

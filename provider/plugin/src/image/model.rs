@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use quiesce::plan::{Attempts, MaxHold};
 use tfplug::{Model, Value, validate};
 
-use super::{deprecation, engines::Engines, names};
+use super::{deprecation, engines::Engines, method, names};
 use crate::{duration, tags::ConfiguredTags};
 
 /// An image (AMI) of a live database server that is proven consistent, or none.
@@ -121,7 +121,7 @@ pub(crate) struct Quiesce {
     /// `auto` (default): `freeze` where it is safe, else `pause`. `freeze`: every file system with data is frozen. `pause`:
     /// all the server's processes are paused. `stop`: the service is stopped, and started again; the image then starts
     /// without recovery, and clients are disconnected.
-    #[tf(optional, default = "auto", validate = validate::one_of(&["auto", "freeze", "pause", "stop"]))]
+    #[tf(optional, default = "auto", validate = validate::one_of(method::WORDS))]
     pub(super) method: Value<String>,
     /// Writes go on after this many seconds at the latest, 5 to 120; a capture that takes longer fails. Default: 60.
     #[tf(optional, default = 60, validate = validate::range(MaxHold::MIN_SECONDS..=MaxHold::MAX_SECONDS))]
@@ -162,19 +162,19 @@ pub(crate) struct Timeouts {
 pub(crate) struct Snapshot {
     /// The device under which the image attaches it, e.g. `/dev/sdf`.
     #[tf(computed, use_state_for_unknown)]
-    pub(super) device_name: String,
+    pub(crate) device_name: String,
     /// The volume that it was taken of (`vol-...`).
     #[tf(computed, use_state_for_unknown)]
-    pub(super) volume_id: Option<String>,
+    pub(crate) volume_id: Option<String>,
     /// The snapshot's id (`snap-...`).
     #[tf(computed, use_state_for_unknown)]
-    pub(super) snapshot_id: String,
+    pub(crate) snapshot_id: String,
     /// The volume's size in GiB.
     #[tf(computed, use_state_for_unknown)]
-    pub(super) size_gib: i64,
+    pub(crate) size_gib: i64,
     /// Whether it is encrypted.
     #[tf(computed, use_state_for_unknown)]
-    pub(super) encrypted: bool,
+    pub(crate) encrypted: bool,
 }
 
 /// The hold, as the server and EC2 reported it. Of an imported image only what its tags tell is known.

@@ -52,7 +52,7 @@ pub(super) fn description(text: &str) -> Result<(), String> {
 }
 
 /// `i-` and 17 hex digits; 8 of them before 2016.
-pub(super) fn instance(id: &str) -> Result<(), String> {
+pub(crate) fn instance(id: &str) -> Result<(), String> {
     if is_id(id, "i-") {
         return Ok(());
     }

@@ -79,7 +79,7 @@ async fn name_problem(
 }
 
 /// True for an image that this provider made, proven or not.
-pub(super) fn is_ours(image: &Image) -> bool {
+pub(crate) fn is_ours(image: &Image) -> bool {
     image.tags.contains_key(tags::SESSION)
 }
 
@@ -96,7 +96,7 @@ pub(super) fn taken(image: &Image, replaced: Option<&str>) -> Diagnostic {
     Diagnostic::error("The image's name is taken", detail).at("name")
 }
 
-fn no_instance(error: CallError) -> Diagnostic {
+pub(crate) fn no_instance(error: CallError) -> Diagnostic {
     if error.code.starts_with("InvalidInstanceID") {
         return Diagnostic::error(
             "The instance does not exist",

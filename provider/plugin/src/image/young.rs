@@ -23,7 +23,7 @@ const YOUTH: Duration = Duration::from_mins(10);
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// Whether this server may just not be ready yet: it was started lately, and its agent has not been heard of since.
-pub(super) fn is_awaited(facts: &Facts, agent: &Result<Agent, CallError>) -> bool {
+pub(crate) fn is_awaited(facts: &Facts, agent: &Result<Agent, CallError>) -> bool {
     let Some(launched) = facts.launched else {
         return facts.instance.state == "pending";
     };

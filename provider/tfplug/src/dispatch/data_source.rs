@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Schema, decode, decode_if_known, into_state, validate_attributes};
+use super::{Schema, checked, decode, into_state};
 use crate::{Context, Cty, DataSource, Result, plan};
 
 #[async_trait]
@@ -33,11 +33,12 @@ impl<D: DataSource> DynDataSource<D::Client> for DataSourceAdapter<D> {
     }
 
     async fn validate(&self, cx: &Context<D::Client>, config: Cty) -> Result<()> {
-        validate_attributes(&self.schema.block, &config)?;
-        match decode_if_known(plan::with_defaults(&self.schema.block, &config))? {
-            Some(config) => self.data_source.validate(cx, config).await,
-            None => Ok(()),
+        let (config, mut problems) = checked(&self.schema.block, &config);
+        if let Some(config) = config {
+            let found = self.data_source.validate(cx, config).await;
+            problems.extend(found.err().unwrap_or_default());
         }
+        problems.or_ok(())
     }
 
     async fn read(&self, cx: &Context<D::Client>, config: Cty) -> Result<Cty> {

@@ -45,6 +45,19 @@ pub(crate) fn decode<M: Model>(cty: Cty) -> Result<M> {
     M::from_cty(cty).map_err(|error| Diagnostic::from(error).into())
 }
 
+/// The configuration, unless part of it is unknown, and what its attributes' own validators say: both are looked at, so
+/// that a user reads of everything at once.
+pub(crate) fn checked<M: Model>(block: &Block, config: &Cty) -> (Option<M>, Diagnostics) {
+    let problems = validate_attributes(block, config).err();
+    let problems = problems.unwrap_or_default();
+    match decode_if_known(plan::with_defaults(block, config)) {
+        Ok(config) => (config, problems),
+        // What does not fit its type, its attribute has said already.
+        Err(unfit) if problems.is_empty() => (None, unfit),
+        Err(_) => (None, problems),
+    }
+}
+
 /// Runs the attributes' own validators on everything that is known. What only the provider can know is not to be set.
 pub(crate) fn validate_attributes(block: &Block, config: &Cty) -> Result<()> {
     let mut problems = Diagnostics::default();

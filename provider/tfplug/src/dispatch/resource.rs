@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::value::RawValue;
 
-use super::{Schema, decode, decode_if_known, into_state, validate_attributes};
+use super::{Schema, checked, decode, decode_if_known, into_state};
 use crate::{
     Context, Create, Cty, Diagnostic, Diagnostics, Failure, Model, MoveSource, Plan, Resource,
     Result, Update, json,
@@ -169,17 +169,10 @@ impl<R: Resource> DynResource<R::Client> for ResourceAdapter<R> {
     }
 
     async fn validate(&self, cx: &Context<R::Client>, config: Cty) -> Result<()> {
-        let block = &self.schema.block;
-        let problems = validate_attributes(block, &config);
-        let mut problems = problems.err().unwrap_or_default();
-        match decode_if_known(plan::with_defaults(block, &config)) {
-            Ok(Some(config)) => {
-                let found = self.resource.validate(cx, config).await;
-                problems.extend(found.err().unwrap_or_default());
-            }
-            // What does not fit its type, its attribute has said already.
-            Err(unfit) if problems.is_empty() => problems = unfit,
-            Ok(None) | Err(_) => {}
+        let (config, mut problems) = checked(&self.schema.block, &config);
+        if let Some(config) = config {
+            let found = self.resource.validate(cx, config).await;
+            problems.extend(found.err().unwrap_or_default());
         }
         problems.or_ok(())
     }

@@ -1,0 +1,3 @@
+data "consistent_db_image" "orders" {
+  name_regex = "^orders-(?!test)"
+}
