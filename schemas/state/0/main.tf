@@ -8,7 +8,7 @@ resource "consistent_db_image" "orders" {
   name_prefix        = "orders-"
   description        = "Orders database before the upgrade to 16"
   source_instance_id = "i-0123456789abcdef0"
-  postgresql         = { port = 5433 }
+  postgresql         = { port = 5432 }
   quiesce            = { method = "freeze", max_hold_seconds = 30 }
   triggers           = { release = "2026.11" }
   tags               = { Name = "orders" }
