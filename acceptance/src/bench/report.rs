@@ -11,7 +11,7 @@ use crate::{judge::Flaw, statistics::Sample};
 const HEAD: &str = "\
 # Results
 
-Written by `make bench` from [data/rounds.jsonl](data/rounds.jsonl); every round that was run is in it.
+Written by `make bench` from the rounds in [data/rounds.jsonl](data/rounds.jsonl), whose revisions stand below.
 
 Each round takes one image of a PostgreSQL server under full pgbench load in the lab, boots it, and lets the database
 recover by itself. *Clean* means: it starts, `pg_amcheck --heapallindexed --parent-check` finds nothing in any table
