@@ -99,7 +99,7 @@ async fn an_apply_sets_every_attribute_and_leaves_an_empty_plan(
     scene.image_is_clean().await
 }
 
-/// By its words: with `-refresh-only`, terraform 1.11 exits with 2 for any provider's unchanged resource.
+/// By its words: with `-refresh-only -detailed-exitcode`, terraform 1.11 exits with 2 while it says that nothing changed.
 async fn nothing_drifted(scene: &Scene<'_>) -> Result<(), Error> {
     let refresh = ["plan", "-refresh-only", "-input=false"];
     let plan = scene.terraform.run(&refresh).await?.succeeded()?;
