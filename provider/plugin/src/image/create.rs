@@ -54,7 +54,8 @@ pub(super) async fn create(
     ));
     let waited = timeout(run.within, waiting).await;
     waited.unwrap_or_else(|_elapsed| Err(out_of_time(run.within).into()))?;
-    young::grow_up(&client.clients, &instance_id, run.within, cx.stop()).await?;
+    let left = run.within.saturating_sub(began.elapsed());
+    young::grow_up(&client.clients, &instance_id, left, cx.stop()).await?;
     run.within = run.within.saturating_sub(began.elapsed());
 
     info!(
