@@ -1,6 +1,7 @@
 //! A lab with one production server in it, under load: what scenarios, demo and benchmark play on.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -22,7 +23,8 @@ use crate::{
     timeline::Span,
 };
 
-/// Where labs live, below which each purpose has its own directory: what a killed one left is swept by the next.
+/// Where labs live unless `LAB_DIRECTORY` says otherwise, below which each purpose has its own directory: what a killed
+/// one left is swept by the next. Two checkouts that work at the same time need one each.
 const DIRECTORY: &str = "/var/tmp/consistent-lab";
 
 /// A server that was built before boots in seconds; two busy cores need longer.
@@ -155,7 +157,8 @@ impl Stage {
 
 /// A lab's directory.
 pub fn directory(purpose: &str) -> PathBuf {
-    Path::new(DIRECTORY).join(purpose)
+    let labs = env::var_os("LAB_DIRECTORY").unwrap_or_else(|| DIRECTORY.into());
+    PathBuf::from(labs).join(purpose)
 }
 
 async fn open_lab(purpose: &str) -> Result<Lab, Error> {
