@@ -29,8 +29,8 @@ const QUICKLY: Duration = Duration::from_secs(20);
 /// pgbench.
 const PACE: Duration = Duration::from_millis(5);
 
-/// After a lost connection.
-const RECONNECT: Duration = Duration::from_millis(50);
+/// After a lost connection: dense enough to see a server come back.
+const RECONNECT: Duration = Duration::from_millis(20);
 
 /// How hard pgbench writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -166,12 +166,17 @@ start_all() {
     (eval "$H_START") </dev/null >/dev/null 2>&1
 }
 
-# Starts a server by command line $1, again and again until command line $2 says that it is up: one that is still shutting down cannot be
-# started yet.
+# Starts a server by command line $1 until command line $2 says that it is up, which is before its manager has finished starting it. A start
+# that failed is repeated: a server that is still shutting down cannot be started yet.
 bring_up() {
-    await 90000 200 is_up "$1" "$2"
+    STARTER=""
+    await 90000 30 is_up "$1" "$2"
 }
 
 is_up() {
-    eval "$2" || { eval "$1"; eval "$2"; }
+    ! eval "$2" || return 0
+    [ -z "$STARTER" ] || { ended "$STARTER" && nap 200; } || return 1
+    eval "$1" &
+    STARTER=$!
+    return 1
 }

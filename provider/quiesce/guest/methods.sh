@@ -16,8 +16,8 @@ start_worker() {
     WORKER=$!
 }
 
-# Notes when the first write could be held: what a hold lasted is counted from here. `began` stands a few processes earlier, which on a busy
-# guest is a twentieth of a short hold.
+# Notes when the first write could be held: what a hold lasted is counted from here. `began` stands a few processes earlier (under stop, a whole
+# service manager), which on a busy guest is a twentieth of a short hold.
 take_first() {
     [ ! -e "$OWN/taken" ] || return 0
     now
@@ -150,6 +150,9 @@ pause_witness() {
 hold_by_stop() {
     write_whole "$OWN/start" "$START_COMMANDS" && write_whole "$OWN/down" "$DOWN_TESTS" || return 1
     start_worker 1 stop_servers
+    now
+    await $((HOLD_UNTIL - NOW)) 2 going_down
+    take_first
     if ! worker_done "$WORKER" 1 || ! await 2000 20 each_engine is_down; then
         problem stop_failed "The server was not stopped cleanly in time: $SAID" \
             "Close long-running sessions before the image is taken, or raise max_hold_seconds."
@@ -159,7 +162,11 @@ hold_by_stop() {
 }
 
 stop_servers() {
-    take_first
     # Commands of our own, every word of them quoted when they were remembered.
     eval "$STOP_COMMANDS"
+}
+
+# Has a server begun to go down, or is the worker done in whatever way?
+going_down() {
+    ! each_engine is_serving || ended "$WORKER"
 }

@@ -47,7 +47,7 @@ pub enum Recipe {
     /// Our own hold comes behind the engine's flush: probe, arm, hold, release run on the guest.
     Bracket {
         /// The engine's shell functions: `<name>_find`, `<name>_flush`, `<name>_tell_position`, `<name>_remember`,
-        /// `<name>_is_down`.
+        /// `<name>_is_serving`, `<name>_is_down`.
         functions: &'static str,
     },
 }

@@ -415,6 +415,15 @@ ARGUMENTS
     PG_START=$WORDS
 }
 
+# Does the server still take connections? Line 8 of postmaster.pid says since 10 when it is shutting down (miscadmin.h, PM_STATUS_STOPPING).
+postgresql_is_serving() {
+    local number=0 line
+    while read -r line; do
+        number=$((number + 1))
+        case $number,$line in 8,stopping) return 1 ;; esac
+    done <"$PG_DATA/postmaster.pid"
+} 2>/dev/null
+
 # Is the server down, and down cleanly? The fifth word of pg_control is the cluster's state (DBState): 1 is shut down, 2 shut down in
 # recovery; its place has not changed since 8.x.
 postgresql_is_down() {
