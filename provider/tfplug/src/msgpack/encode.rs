@@ -80,15 +80,12 @@ impl Writer {
         self.value(value, ty);
     }
 
-    /// Integers that fit as such, all else as decimal text: only text is exact for fractions, see [`Number`].
+    /// Decimal text, which is exact for whatever a [`Number`] is. Integers too, though msgpack has forms of its own for
+    /// them: Terraform reads text as it reads its state file, with a precision of 512 bits, and takes a number that it
+    /// has with 64 bits for another one when it asks whether a refresh has changed anything (1.11, `reflect.DeepEqual`
+    /// in internal/states; cty's `ParseNumberVal` beside `NumberIntVal`).
     pub(super) fn number(&mut self, number: &Number) {
-        if let Some(value) = number.to_u64() {
-            self.unsigned(value);
-        } else if let Some(value) = number.to_i64() {
-            self.negative(value);
-        } else {
-            self.text(&number.to_string());
-        }
+        self.text(&number.to_string());
     }
 
     pub(super) fn unsigned(&mut self, value: u64) {
@@ -99,17 +96,6 @@ impl Writer {
             0x100..=0xffff => self.tagged(Marker::U16, &bytes[6..]),
             0x1_0000..=0xffff_ffff => self.tagged(Marker::U32, &bytes[4..]),
             _ => self.tagged(Marker::U64, &bytes),
-        }
-    }
-
-    fn negative(&mut self, value: i64) {
-        let bytes = value.to_be_bytes();
-        match value {
-            -32..=-1 => self.0.push(bytes[7]),
-            -0x80..=-33 => self.tagged(Marker::I8, &bytes[7..]),
-            -0x8000..=-0x81 => self.tagged(Marker::I16, &bytes[6..]),
-            -0x8000_0000..=-0x8001 => self.tagged(Marker::I32, &bytes[4..]),
-            _ => self.tagged(Marker::I64, &bytes),
         }
     }
 

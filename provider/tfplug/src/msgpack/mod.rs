@@ -191,15 +191,44 @@ mod tests {
     }
 
     #[test]
-    fn numbers_take_the_form_that_loses_nothing() {
+    fn numbers_are_decimal_text() {
         let bytes =
             |text: &str| encode(&Cty::Number(text.parse().expect("a number")), &Type::Number);
-        assert_eq!(bytes("5"), b"\x05");
-        assert_eq!(
-            bytes("18446744073709551615"),
-            b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff"
-        );
+        assert_eq!(bytes("5"), b"\xa15");
+        assert_eq!(bytes("-5"), b"\xa2-5");
         assert_eq!(bytes("0.5"), b"\xa30.5");
         assert_eq!(bytes("18446744073709551616"), b"\xb418446744073709551616");
+    }
+
+    /// Terraform sends integers in the narrowest of msgpack's forms, and fractions as floats or text.
+    #[test]
+    fn numbers_are_read_in_every_form() {
+        for (bytes, number) in [
+            (&b"\x05"[..], "5"),
+            (b"\xfb", "-5"),
+            (b"\xcc\xff", "255"),
+            (b"\xcd\x01\x00", "256"),
+            (b"\xce\x00\x01\x00\x00", "65536"),
+            (
+                b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+                "18446744073709551615",
+            ),
+            (b"\xd0\x80", "-128"),
+            (b"\xd1\x80\x00", "-32768"),
+            (b"\xd2\x80\x00\x00\x00", "-2147483648"),
+            (
+                b"\xd3\x80\x00\x00\x00\x00\x00\x00\x00",
+                "-9223372036854775808",
+            ),
+            (b"\xcb\x3f\xe0\x00\x00\x00\x00\x00\x00", "0.5"),
+            (b"\xa50.001", "0.001"),
+        ] {
+            let expected = Cty::Number(number.parse().expect("a number"));
+            assert_eq!(
+                decode(bytes, &Type::Number).ok(),
+                Some(expected),
+                "{number}"
+            );
+        }
     }
 }
