@@ -63,16 +63,6 @@ impl Ledger {
         self.commits.get(next).map(|c| c.acknowledged)
     }
 
-    /// The longest time in `from..=to` between two acknowledgements: how long clients could not write, those included that
-    /// were disconnected.
-    pub fn longest_gap(&self, from: Duration, to: Duration) -> Option<Duration> {
-        let within = |instant: &Duration| (from..=to).contains(instant);
-        let acknowledged: Vec<Duration> = self.commits.iter().map(|c| c.acknowledged).collect();
-        let pairs = acknowledged.windows(2);
-        let gaps = pairs.filter(|pair| pair.iter().all(within));
-        gaps.map(|pair| pair[1].saturating_sub(pair[0])).max()
-    }
-
     /// The longest wait for one commit that overlapped `from..=to`; the one under way counts up to `to`.
     pub fn longest_stall(&self, from: Duration, to: Duration) -> Option<Duration> {
         let finished = self
@@ -168,15 +158,6 @@ mod tests {
 
     fn found(lines: &str) -> Found {
         Found::parse(lines).expect("well formed")
-    }
-
-    #[test]
-    fn a_gap_reaches_from_one_acknowledgement_to_the_next() {
-        // 3 is acknowledged at 450, 4 at 460 at the latest: the gap is the one before 3.
-        let gap = ledger().longest_gap(ms(0), ms(10_000));
-        assert_eq!(gap, Some(ms(340)));
-        assert_eq!(ledger().longest_gap(ms(0), ms(200)), Some(ms(100)));
-        assert_eq!(ledger().longest_gap(ms(0), ms(50)), None);
     }
 
     #[test]

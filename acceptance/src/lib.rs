@@ -9,6 +9,7 @@ pub mod binaries;
 pub mod clock;
 pub mod configuration;
 pub mod console;
+mod door;
 mod error;
 pub mod judge;
 pub mod ledger;

@@ -22,7 +22,7 @@ large busy one in small: it checkpoints every few seconds, and its database is s
 4, `max_wal_size = 20MB`, `shared_buffers = 16MB`).
 
 *Hold* is how long writes were held: as the lab's witness saw it in the kernel, and as `evidence.hold_ms` claims it. Under
-`stop` clients are disconnected: there it is the time from a client's last commit before to its first one after. *Stall* is the longest that a writing client waited for one commit meanwhile. The image of the round before boots
+`stop` clients are disconnected: there it is the time in which the server took no connections, as seen at its socket. *Stall* is the longest that a writing client waited for one commit meanwhile. The image of the round before boots
 and is checked on the same cores while writes are held.
 ";
 

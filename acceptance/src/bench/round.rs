@@ -9,6 +9,7 @@ use super::{Hold, Method, Round, Row};
 use crate::{
     Error, binaries, clock,
     configuration::Configuration,
+    door::Door,
     judge::Flaw,
     ledger::Ledger,
     moment::Follower,
@@ -121,6 +122,7 @@ async fn proven(
     let configuration = Configuration::new(&stage.access());
     let configuration = configuration.image("round", name, &stage.instance, &arguments);
     terraform.configure(configuration.text())?;
+    let door = Door::watch(&stage.machine)?;
     let applied = terraform.apply(&[]).await?;
     if applied.code != Some(0) {
         return Ok(Err(Flaw::NoImage(applied.output)));
@@ -133,12 +135,8 @@ async fn proven(
         .and_then(stage::span)
         .ok_or_else(|| Error::Unexpected(format!("{name}: no finished hold: {holds:?}")))?;
     let seen = match method {
-        // The witness sees a server end and another begin; clients are out from the one's farewell to the other's welcome.
-        Method::Stop => stage
-            .load
-            .ledger()
-            .longest_gap(began, clock::now())
-            .unwrap_or_default(),
+        // The witness sees a server end and another begin; clients are out from before the one to after the other.
+        Method::Stop => door.longest_closed(),
         _ => cut.length(),
     };
     let hold = Hold {
