@@ -7,7 +7,6 @@ TWIN_LIMIT=$((CDB_MAX_HOLD_MS * 2))
 RECOVERY_POINTS=""
 
 hold() {
-    [ "$CDB_METHOD" = stop ] || hurry
     is_first || return
     if in_time_for_this_boot && is_armed && timed look ready_to_hold && timed flush write_out && in_time_for_this_boot && still_wanted; then
         bring_about || end_as failed

@@ -49,12 +49,6 @@ await() {
     done
 }
 
-# Goes before a server's own work, which may keep every processor busy: its clients wait for this script. Not for one that may start a server,
-# which would inherit that.
-hurry() {
-    renice -n -10 -p $$ >/dev/null 2>&1
-}
-
 # The words that, put before a command, end it after $1 seconds -> LIMIT; none where the guest has no tool for that.
 limit() {
     LIMIT=""

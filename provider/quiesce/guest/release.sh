@@ -6,7 +6,6 @@ BROKEN=""
 
 release() {
     open_state
-    ! first_line "$OWN/method" || [ "$LINE" = stop ] || hurry
     boot_id
     [ "$BOOT_ID" = "$CDB_BOOT_ID" ] || broken boot "The guest has booted since it was probed."
     if ! adopt release; then
