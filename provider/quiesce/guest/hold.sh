@@ -40,7 +40,12 @@ bring_about() {
     # Half of the limit is for holding: a hold that takes longer leaves no time to capture anything.
     HOLD_UNTIL=$((BEGAN + CDB_MAX_HOLD_MS / 2))
     write_whole "$OWN/began" "$BEGAN" || no_state || return 1
-    timed hold "hold_by_$CDB_METHOD" && still_wanted && answer_held
+    timed hold hold_all && still_wanted && answer_held
+}
+
+# First what the engines hold themselves: they have to be asked for it while they still answer.
+hold_all() {
+    each_able_engine hold && "hold_by_$CDB_METHOD"
 }
 
 answer_held() {

@@ -10,6 +10,11 @@ UNHELD=""
 # Lets go all that the hold in directory $1 holds or may yet hold. Succeeds once nothing is held -> LET_GO_AT (uptime of the last
 # thaw, resume or start); what was found not to be held -> UNHELD ("link detail", one a line).
 let_go() {
+    let_writes_go "$1" && let_engines_go "$1"
+}
+
+# The same without what the engines hold themselves.
+let_writes_go() {
     UNHELD="" LET_GO_AT=""
     mkdir -p "$1"
     recall "$1"

@@ -35,13 +35,19 @@ let_go_of_session() {
     if first_line "$OWN/over"; then
         LET_GO_AT=$LINE
         released=true
-    elif let_go "$OWN"; then
+    elif let_writes_go "$OWN" && let_verified_engines_go; then
         released=true
     else
         broken release "Something is still held; the switch goes on trying."
     fi
     BROKEN="$BROKEN$UNHELD"
     answer "$released"
+}
+
+# Once they can answer again, the engines are asked whether they still hold what they held themselves.
+let_verified_engines_go() {
+    each_able_engine verify
+    let_engines_go "$OWN"
 }
 
 # ---- is the hold unbroken? --------------------------------------------------------------------------------------------

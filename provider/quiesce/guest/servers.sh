@@ -4,8 +4,7 @@
 SERVERS=""
 # "purpose path" a line, the path in mountinfo's spelling.
 NEEDED_PATHS=""
-# The engine whose function is running, and the root processes of the servers.
-ENGINE=""
+# The root processes of the servers.
 ROOTS=""
 # How method stop stops the servers, starts them again, and tells that they are still down: lines of shell.
 STOP_COMMANDS=""
@@ -14,15 +13,6 @@ DOWN_TESTS=""
 # "device mount-point" a line: the mounts on which servers write.
 DATA_MOUNTS=""
 MOUNT_REPORTS=""
-
-# Calls <engine>_$1 with the other arguments for each engine asked for; stops at the first that fails.
-each_engine() {
-    local function="$1"
-    shift
-    for ENGINE in $CDB_ENGINES; do
-        "${ENGINE}_$function" "$@" || return 1
-    done
-}
 
 # Adds a path that the server needs. $1: data, wal, tablespace, link (a symbolic link inside), mount (a mount inside) or config; $2: where it
 # really is.

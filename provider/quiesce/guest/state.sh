@@ -14,6 +14,7 @@
 #     worker.<n>                 "pid start" of a process that may still bring about a hold (fsfreeze in D state)
 #     pids, cgroups              what is paused
 #     start, down                how what is stopped is started again, and what tells that it is still down
+#     engines                    how what the engines hold themselves is let go: functions, and their calls
 #     witness                    what must not have moved when the hold is let go
 #     claim/                     made (atomically) by the first who lets go
 #     switch.first, switch.spare "pid start" of the two switches; fired: "uptime reason"
@@ -90,7 +91,7 @@ in_progress() {
     alive_in "$1/switch.first" || alive_in "$1/switch.spare" || at_work "$1" arm || at_work "$1" hold
 }
 
-# What the hold in directory $1 is -> H_METHOD, H_MOUNTS, H_PIDS, H_CGROUPS, H_START, H_BEGAN, H_TAKEN, H_FIRES: when the switch fires, or stands down
+# What the hold in directory $1 is -> H_METHOD, H_MOUNTS, H_PIDS, H_CGROUPS, H_START, H_ENGINES, H_BEGAN, H_TAKEN, H_FIRES: when the switch fires, or stands down
 # because no hold has come. What cannot be read keeps the value it had: the switch goes on from memory should somebody delete the directory.
 recall() {
     local flush_until armed_limit max_hold
@@ -99,6 +100,7 @@ recall() {
     ! slurp "$1/pids" || H_PIDS=$TEXT
     ! slurp "$1/cgroups" || H_CGROUPS=$TEXT
     ! slurp "$1/start" || H_START=$TEXT
+    ! slurp "$1/engines" || H_ENGINES=$TEXT
     if first_line "$1/limits"; then
         read -r flush_until armed_limit max_hold <<LIMITS
 $LINE
@@ -114,7 +116,7 @@ LIMITS
 
 # Forgets what `recall` learnt.
 forget() {
-    H_METHOD="" H_MOUNTS="" H_PIDS="" H_CGROUPS="" H_START="" H_BEGAN="" H_TAKEN="" H_FIRES="" H_MAX_HOLD=""
+    H_METHOD="" H_MOUNTS="" H_PIDS="" H_CGROUPS="" H_START="" H_ENGINES="" H_BEGAN="" H_TAKEN="" H_FIRES="" H_MAX_HOLD=""
 }
 forget
 

@@ -34,6 +34,7 @@ const STATE: &str = include_str!("../guest/state.sh");
 const WITNESS: &str = include_str!("../guest/witness.sh");
 const METHODS: &str = include_str!("../guest/methods.sh");
 const LET_GO: &str = include_str!("../guest/let_go.sh");
+const ENGINES: &str = include_str!("../guest/engines.sh");
 const SWITCH: &str = include_str!("../guest/switch.sh");
 const SERVERS: &str = include_str!("../guest/servers.sh");
 const PROBE: &str = include_str!("../guest/probe.sh");
@@ -64,7 +65,7 @@ pub fn probe(session: &SessionId, engines: &[Options]) -> Script {
     let values = [common(session), engine_values(engines)].concat();
     let functions = engine_functions(engines);
     let text = [
-        PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, SERVERS, &functions, PROBE,
+        PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, ENGINES, SERVERS, &functions, PROBE,
     ];
     script("probe", &values, &bare(&text), PROBE_LIMIT)
 }
@@ -80,7 +81,9 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
     .concat();
     // The switch outlives this script, which therefore carries its text as a value, and runs it too: most of it is
     // needed here as well.
-    let guard = [PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, SWITCH];
+    let guard = [
+        PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES, SWITCH,
+    ];
     let guard = assignment("GUARD_TEXT", &bare(&guard)) + "eval \"$GUARD_TEXT\"\n";
     let functions = engine_functions(hold.engines);
     let text = [MOUNTS, DEVICES, SERVERS, SYNC, &functions, STEP, ARM];
@@ -96,12 +99,15 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
 pub fn hold(hold: &Hold<'_>) -> Script {
     let functions = engine_functions(hold.engines);
     let text = [
-        PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, MOUNTS, DEVICES, SERVERS, SYNC, WITNESS,
-        METHODS, &functions, STEP, HOLD,
+        PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES, MOUNTS, DEVICES, SERVERS, SYNC,
+        WITNESS, METHODS, &functions, STEP, HOLD,
     ];
+    // What lets go what the engines hold is recorded as text for whoever does it, and may be run here too.
+    let let_go = bare(&[&engine_let_go(hold.engines)]);
+    let let_go = assignment("ENGINES_LET_GO", &let_go) + "eval \"$ENGINES_LET_GO\"\n";
     // It begins within the time that a hold may last, and takes at most half of that.
     let limit = 2 * hold.max_hold + MARGIN;
-    script("hold", &hold_values(hold), &bare(&text), limit)
+    script("hold", &hold_values(hold), &(let_go + &bare(&text)), limit)
 }
 
 fn hold_values(hold: &Hold<'_>) -> String {
@@ -125,8 +131,9 @@ pub fn release(session: &SessionId, engines: &[Options], boot_id: &str) -> Scrip
         assignment("CDB_BOOT_ID", boot_id),
     ]
     .concat();
+    let let_go = engine_let_go(engines);
     let text = [
-        PRELUDE, PROCESSES, MOUNTINFO, STATE, WITNESS, LET_GO, RELEASE,
+        PRELUDE, PROCESSES, MOUNTINFO, STATE, WITNESS, LET_GO, ENGINES, &let_go, RELEASE,
     ];
     script("release", &values, &bare(&text), RELEASE_LIMIT)
 }
@@ -166,10 +173,27 @@ fn engine_values(engines: &[Options]) -> String {
 }
 
 fn engine_functions(engines: &[Options]) -> String {
-    let functions = engines.iter().map(|options| match options.engine().recipe {
-        Recipe::Bracket { functions } => functions,
-    });
-    functions.collect()
+    once_each(engines, |recipe| match recipe {
+        Recipe::Bracket { functions, .. } => functions,
+    })
+}
+
+fn engine_let_go(engines: &[Options]) -> String {
+    once_each(engines, |recipe| match recipe {
+        Recipe::Bracket { let_go, .. } => let_go,
+    })
+}
+
+/// The texts that the engines bring, those that several bring once.
+fn once_each(engines: &[Options], of: fn(&Recipe) -> &'static [&'static str]) -> String {
+    let all = engines.iter().flat_map(|it| of(&it.engine().recipe));
+    let mut texts: Vec<&str> = Vec::new();
+    for text in all {
+        if !texts.contains(text) {
+            texts.push(text);
+        }
+    }
+    texts.concat()
 }
 
 fn milliseconds(duration: Duration) -> String {

@@ -47,8 +47,12 @@ pub enum Recipe {
     /// Our own hold comes behind the engine's flush: probe, arm, hold, release run on the guest.
     Bracket {
         /// The engine's shell functions: `<name>_find`, `<name>_flush`, `<name>_tell_position`, `<name>_remember`,
-        /// `<name>_is_serving`, `<name>_is_down`.
-        functions: &'static str,
+        /// `<name>_is_serving`, `<name>_is_down`, and `<name>_hold` where the engine itself holds something around our hold. Texts that
+        /// several engines share go into a script once.
+        functions: &'static [&'static str],
+        /// The functions that let go again what `<name>_hold` took (see guest/engines.sh), and `<name>_verify`, which
+        /// says at the release whether it was still held.
+        let_go: &'static [&'static str],
     },
 }
 

@@ -13,7 +13,7 @@ const POSTGRESQL: &str = concat!(
 const SHELLS: [&[&str]; 3] = [&["dash"], &["bash", "--posix"], &["busybox", "sh"]];
 
 /// Every file that only defines functions.
-const FUNCTIONS: [&str; 11] = [
+const FUNCTIONS: [&str; 12] = [
     "prelude",
     "processes",
     "mountinfo",
@@ -23,6 +23,7 @@ const FUNCTIONS: [&str; 11] = [
     "servers",
     "witness",
     "let_go",
+    "engines",
     "methods",
     "sync",
 ];
@@ -541,6 +542,42 @@ fn a_service_is_stopped_and_started_by_its_manager() {
         );
         assert_eq!(Tree::new().run(&body), format!("{stop}\n{start}\n"));
     }
+}
+
+// ---- what engines hold themselves ------------------------------------------------------------------------------------------
+
+#[test]
+fn what_engines_took_is_let_go_by_whoever_reads_the_record() {
+    let tree = Tree::new();
+    tree.file("proc/uptime", "9.00 1\n");
+    tree.file("run/sessions/0/method", "freeze\n");
+    let taken =
+        "ENGINES_LET_GO='end_lock() { echo \"$1\" >>\"$HELD_IN/ended\"; [ \"$1\" != stuck ]; }'
+        locate_state; ENGINE=one; lets_go_by end_lock \"two
+lines, 'quoted'\"; ENGINE=two; lets_go_by end_lock second";
+    // Another script, which has no function of that engine's.
+    let let_go = "locate_state; recall \"$OWN\"; let_engines_go \"$OWN\" && echo \"free at $LET_GO_AT\" || echo held
+        cat \"$OWN/ended\"; rm \"$OWN/ended\"";
+    tree.run(&format!("rm -f $STATE/sessions/0/engines; {taken}"));
+    assert_eq!(
+        tree.run(let_go),
+        "free at 9000\ntwo\nlines, 'quoted'\nsecond\n"
+    );
+    tree.run(&format!(
+        "rm -f $STATE/sessions/0/engines; {taken}; lets_go_by end_lock stuck; lets_go_by end_lock last"
+    ));
+    assert!(tree.run(let_go).starts_with("held\n"));
+    assert!(
+        tree.run(let_go).ends_with("stuck\nlast\n"),
+        "one that fails keeps no other from being let go"
+    );
+}
+
+#[test]
+fn engines_without_the_function_are_passed_over() {
+    let body = "CDB_ENGINES='one two three'; one_hold() { echo \"$ENGINE $1\"; }; three_hold() { echo \"$ENGINE $1\"; }
+        each_able_engine hold x; each_able_engine nothing && echo fine; one_hold() { return 1; }; each_able_engine hold x || echo failed";
+    assert_eq!(Tree::new().run(body), "one x\nthree x\nfine\nfailed\n");
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub(super) const POSTGRESQL: Engine = Engine {
         },
     ],
     recipe: Recipe::Bracket {
-        functions: include_str!("guest.sh"),
+        functions: &[include_str!("guest.sh")],
+        let_go: &[],
     },
 };
