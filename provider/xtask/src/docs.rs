@@ -1,5 +1,7 @@
-//! The registry's pages: `docs/index.md` and one page a resource or data source, from the schema and the examples.
+//! The registry's pages: `docs/index.md` and one page a resource or data source, from the schema and the examples; one
+//! guide an engine, from the engine's definition.
 
+mod engines;
 mod types;
 
 use std::fmt::Write as _;
@@ -28,6 +30,9 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
             let path = format!("docs/{}/{short}.md", subject.folder);
             golden::settle(mode, &path, &subject.page(name, schema)?, "docs")?;
         }
+    }
+    for (path, page) in engines::pages() {
+        golden::settle(mode, &path, &page, "docs")?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ const USAGE: &str = "usage: cargo xtask <chore>
 
   layers            check that no crate depends on one that the house keeps from it
   schema [--check]  write schemas/provider.json from the built provider, as terraform sees it
-  docs [--check]    write docs/ from schemas/provider.json and examples/
+  docs [--check]    write docs/ from schemas/provider.json, examples/ and the engines' definitions
 
 With --check nothing is written: a difference is an error.";
 

@@ -1,6 +1,7 @@
 //! The database engines: what each is called, which options it takes, and which shell functions know it on the guest.
 //!
-//! One folder per engine. Schema, docs and scripts derive from [`ENGINES`]; nothing else lists engines by name.
+//! One folder per engine. Schema, docs and scripts derive from [`ENGINES`]; nothing else lists engines by name. A page about each
+//! (docs/guides/engine-<name>.md) is written from the same definition by `cargo xtask docs`.
 
 mod postgresql;
 
@@ -14,10 +15,27 @@ pub const ENGINES: &[&Engine] = &[&postgresql::POSTGRESQL];
 pub struct Engine {
     /// The name of the resource's attribute and the word in `CDB_ENGINES`: lower-case letters and digits.
     pub name: &'static str,
-    /// One sentence for the registry page.
+    /// As its makers write it: `PostgreSQL`.
+    pub title: &'static str,
+    /// A sentence or two for the registry page.
     pub docs: &'static str,
+    /// What the page about it says beyond that, in Markdown: what is promised, needed, refused.
+    pub page: &'static str,
+    /// Everything that is asked of the server, in the order in which it is asked.
+    pub statements: &'static [Statement],
     pub options: &'static [EngineOption],
     pub recipe: Recipe,
+}
+
+/// Something that the functions of an engine ask of the server.
+#[derive(Debug)]
+pub struct Statement {
+    /// The script that asks: `probe`, `arm`, `hold` or `release`; several where each of them does.
+    pub script: &'static str,
+    /// Word for word as it stands in the functions, but for white space; `$NAME` is a variable of theirs.
+    pub text: &'static str,
+    /// What for.
+    pub purpose: &'static str,
 }
 
 /// Something that a user may tell about a server; everything is detected where it is not told.
@@ -172,6 +190,20 @@ mod tests {
                     name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
                     "{name}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn every_statement_stands_in_the_functions_as_it_is_told() {
+        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for engine in ENGINES {
+            let Recipe::Bracket { functions, let_go } = engine.recipe;
+            let functions = flat(&[functions, let_go].concat().concat());
+            for Statement { text, script, .. } in engine.statements {
+                assert!(functions.contains(&flat(text)), "{}: {text}", engine.name);
+                let known = |word: &str| ["probe", "arm", "hold", "release"].contains(&word);
+                assert!(script.split(", ").all(known), "{script}");
             }
         }
     }
