@@ -11,7 +11,7 @@ packages="build-essential cmake ca-certificates"
 # The lab: root file systems, file systems, loop devices, namespaces.
 packages="$packages debian-archive-keyring e2fsprogs hostname mmdebstrap mount procps util-linux xfsprogs"
 # The tests: other guests' shells, linters, PostgreSQL of other ages (an npm package brings them), Python.
-test_packages="busybox dash iproute2 npm postgresql-15 python3-venv shellcheck"
+test_packages="btrfs-progs busybox dash iproute2 npm postgresql-15 python3-venv shellcheck"
 
 die() {
 	echo "install.sh: $*" >&2

@@ -3,8 +3,9 @@
 
 probe() {
     service_manager
-    each_engine find
+    find_servers
     map_paths
+    warn_of_strangers
     json_or_null "$SERVICE_MANAGER"
     report service_manager "$JSON"
     report servers "[$SERVERS]"

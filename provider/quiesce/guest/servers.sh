@@ -2,8 +2,9 @@
 # From the engines asked for to servers, paths, mounts and disks: what probe, arm and hold all have to know.
 
 SERVERS=""
-# "purpose path" a line, the path in mountinfo's spelling.
+# "purpose path" a line, the path in mountinfo's spelling: of all servers, and of the one that is being looked for.
 NEEDED_PATHS=""
+SERVER_PATHS=""
 # The root processes of the servers.
 ROOTS=""
 # How method stop stops the servers, starts them again, and tells that they are still down: lines of shell.
@@ -14,14 +15,53 @@ DOWN_TESTS=""
 DATA_MOUNTS=""
 MOUNT_REPORTS=""
 
+# Finds the servers of all engines asked for.
+find_servers() {
+    for ENGINE in $CDB_ENGINES; do
+        SERVER_PATHS=""
+        "${ENGINE}_find"
+    done
+}
+
+# What the user told about option $1 of the engine at work, both in capitals -> TOLD, empty where it is to be detected.
+told() {
+    eval "TOLD=\$CDB_$(printf '%s' "$ENGINE" | tr '[:lower:]' '[:upper:]')_$1"
+}
+
 # Adds a path that the server needs. $1: data, wal, tablespace, link (a symbolic link inside), mount (a mount inside) or config; $2: where it
 # really is.
 need() {
     local entry
     spell "$2"
     entry="$1 $SPELLED"
-    case $NEWLINE$NEEDED_PATHS in *" $SPELLED$NEWLINE"*) return 0 ;; esac
-    NEEDED_PATHS="$NEEDED_PATHS$entry$NEWLINE"
+    case $SERVER_PATHS in *" $SPELLED$NEWLINE"*) ;; *) SERVER_PATHS="$SERVER_PATHS$entry$NEWLINE" ;; esac
+    # What is configuration to one may be data to another.
+    case $NEWLINE$NEEDED_PATHS in *"$NEWLINE$entry$NEWLINE"*) ;; *) NEEDED_PATHS="$NEEDED_PATHS$entry$NEWLINE" ;; esac
+}
+
+# Adds the server that was found to the report. $1: version, $2: role, $3: process, $4: user, $5: port, $6: socket or its directory, $7: data
+# directory, $8: service. What does not apply is empty.
+describe_server() {
+    local entry purpose spelled paths=""
+    json "$1"
+    entry="{\"engine\":\"$ENGINE\",\"version\":$JSON,\"role\":\"$2\",\"pid\":${3:-null}"
+    json_or_null "$4"
+    entry="$entry,\"os_user\":$JSON,\"port\":${5:-null}"
+    json_or_null "$6"
+    entry="$entry,\"socket_directory\":$JSON"
+    json "$7"
+    entry="$entry,\"data_directory\":$JSON"
+    json_or_null "$8"
+    entry="$entry,\"service\":$JSON"
+    while read -r purpose spelled; do
+        [ -n "$purpose" ] || continue
+        unspell "$spelled"
+        json "$PLAIN"
+        paths="$paths${paths:+,}{\"path\":$JSON,\"purpose\":\"$purpose\"}"
+    done <<PATHS
+$SERVER_PATHS
+PATHS
+    SERVERS="$SERVERS${SERVERS:+,}$entry,\"paths\":[$paths]}"
 }
 
 # The same for a directory with everything mounted inside it. $1: purpose, $2: directory, $3: an entry inside that may be elsewhere.

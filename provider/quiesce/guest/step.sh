@@ -61,7 +61,7 @@ guarded() {
 
 # Finds the servers, and whether they may be held as asked; records what will be held.
 ready_to_hold() {
-    each_engine find
+    find_servers
     map_paths
     [ -z "$PROBLEMS" ] || return 1
     order_mounts && may_use_method || return 1

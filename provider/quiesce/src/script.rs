@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    engines::{Options, Recipe},
+    engines::{self, Options, Recipe},
     method::Method,
     ports::Script,
     session::SessionId,
@@ -37,6 +37,7 @@ const LET_GO: &str = include_str!("../guest/let_go.sh");
 const ENGINES: &str = include_str!("../guest/engines.sh");
 const SWITCH: &str = include_str!("../guest/switch.sh");
 const SERVERS: &str = include_str!("../guest/servers.sh");
+const STRANGERS: &str = include_str!("../guest/strangers.sh");
 const PROBE: &str = include_str!("../guest/probe.sh");
 const SYNC: &str = include_str!("../guest/sync.sh");
 const STEP: &str = include_str!("../guest/step.sh");
@@ -62,10 +63,16 @@ pub struct Hold<'a> {
 
 /// The read-only look at the guest.
 pub fn probe(session: &SessionId, engines: &[Options]) -> Script {
-    let values = [common(session), engine_values(engines)].concat();
+    let values = [
+        common(session),
+        engine_values(engines),
+        assignment("CDB_SERVER_NAMES", &server_names()),
+    ]
+    .concat();
     let functions = engine_functions(engines);
     let text = [
-        PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, ENGINES, SERVERS, &functions, PROBE,
+        PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, ENGINES, SERVERS, STRANGERS,
+        &functions, PROBE,
     ];
     script("probe", &values, &bare(&text), PROBE_LIMIT)
 }
@@ -170,6 +177,19 @@ fn engine_values(engines: &[Options]) -> String {
         })
     });
     assignment("CDB_ENGINES", &names.join(" ")) + &told.collect::<String>()
+}
+
+/// Every server's process that is known by name, with the engine to ask for it by: "name engine" a line.
+fn server_names() -> String {
+    let ours = engines::ENGINES.iter().flat_map(|engine| {
+        let named = |process: &&str| format!("{process} {}", engine.name);
+        engine.processes.iter().map(named)
+    });
+    let others = engines::OTHER_SERVERS.iter();
+    let lines: Vec<String> = ours
+        .chain(others.map(|process| format!("{process} custom")))
+        .collect();
+    lines.join("\n")
 }
 
 fn engine_functions(engines: &[Options]) -> String {

@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 /// Every engine that can be asked for, in the order in which the docs name them.
 pub const ENGINES: &[&Engine] = &[&postgresql::POSTGRESQL];
 
+/// Servers for which there is no engine: the name of the process, as the kernel cuts it.
+pub(crate) const OTHER_SERVERS: &[&str] =
+    &["mongod", "sqlservr", "clickhouse-serv", "influxd", "etcd"];
+
 /// A kind of database server.
 #[derive(Debug)]
 pub struct Engine {
@@ -21,6 +25,8 @@ pub struct Engine {
     pub docs: &'static str,
     /// What the page about it says beyond that, in Markdown: what is promised, needed, refused.
     pub page: &'static str,
+    /// The names of its servers' processes, as the kernel cuts them (15 characters).
+    pub processes: &'static [&'static str],
     /// Everything that is asked of the server, in the order in which it is asked.
     pub statements: &'static [Statement],
     pub options: &'static [EngineOption],
@@ -65,8 +71,8 @@ pub enum Recipe {
     /// Our own hold comes behind the engine's flush: probe, arm, hold, release run on the guest.
     Bracket {
         /// The engine's shell functions: `<name>_find`, `<name>_flush`, `<name>_tell_position`, `<name>_remember`,
-        /// `<name>_is_serving`, `<name>_is_down`, and `<name>_hold` where the engine itself holds something around our hold. Texts that
-        /// several engines share go into a script once.
+        /// `<name>_is_serving`, `<name>_is_down`, and `<name>_hold` where the engine itself holds something around our
+        /// hold. Texts that several engines share go into a script once.
         functions: &'static [&'static str],
         /// The functions that let go again what `<name>_hold` took (see guest/engines.sh), and `<name>_verify`, which
         /// says at the release whether it was still held.

@@ -71,7 +71,9 @@ pub struct Server {
     pub version: Text,
     /// `primary`, `standby`...
     pub role: Text,
-    pub pid: u32,
+    /// None where no process is known.
+    #[serde(default)]
+    pub pid: Option<u32>,
     pub data_directory: Text,
     #[serde(default, deserialize_with = "non_empty")]
     pub service: Option<Text>,

@@ -9,9 +9,13 @@ use crate::session::postgresql;
 #[test]
 fn shellcheck_finds_nothing_in_the_files() {
     let root = env!("CARGO_MANIFEST_DIR");
-    let mut files: Vec<PathBuf> = vec![format!("{root}/src/engines/postgresql/guest.sh").into()];
-    let guest = std::fs::read_dir(format!("{root}/guest")).expect("the directory");
-    files.extend(guest.map(|entry| entry.expect("an entry").path()));
+    let listed = |folder: PathBuf| {
+        let entries = std::fs::read_dir(folder).expect("a directory");
+        entries.map(|entry| entry.expect("an entry").path())
+    };
+    let engines = listed(format!("{root}/src/engines").into()).filter(|it| it.is_dir());
+    let folders: Vec<PathBuf> = engines.chain([format!("{root}/guest").into()]).collect();
+    let mut files: Vec<PathBuf> = folders.into_iter().flat_map(listed).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "sh"));
     assert!(files.len() > 10);
     let output = Command::new("shellcheck").args(&files).output();

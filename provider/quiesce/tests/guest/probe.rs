@@ -169,9 +169,34 @@ fn of_several_servers_one_must_be_chosen() {
         let report = session.probe();
         assert_eq!(report["outcome"], "ready", "{report:#}");
         assert_eq!(report["servers"][0]["pid"], two.pid());
+        let stranger = format!("postgres (process {}, in {})", one.pid(), one.data);
+        let warnings = report["warnings"].as_array().expect("warnings");
+        assert_eq!(warnings.len(), 1, "{report:#}");
+        assert!(
+            warnings[0]
+                .as_str()
+                .is_some_and(|it| it.starts_with(&stranger))
+        );
     }
     let absent = Session::new(&guest, Method::Freeze, &[]).with("port", "6003");
     refusal(&absent.probe(), "no_server");
+}
+
+#[test]
+fn a_server_on_other_volumes_is_no_stranger() {
+    let guest = Guest::new();
+    let [here, there] = [("here", "0aaa"), ("there", "0bbb")]
+        .map(|(name, serial)| guest.volume(name, "ext4", 160, serial));
+    let one = Cluster::start(&guest, &Layout::on(&here));
+    let elsewhere = Layout {
+        port: 6002,
+        ..Layout::on(&there)
+    };
+    let _two = Cluster::start(&guest, &elsewhere);
+    let session = Session::new(&guest, Method::Freeze, &[]).with("port", &one.port.to_string());
+    let report = session.probe();
+    assert_eq!(report["outcome"], "ready", "{report:#}");
+    assert_eq!(report["warnings"], serde_json::json!([]));
 }
 
 #[test]

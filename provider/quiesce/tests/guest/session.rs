@@ -14,14 +14,19 @@ use crate::machine::Guest;
 
 /// PostgreSQL with everything left to detection.
 pub(crate) fn postgresql() -> Options {
-    Options::new(Engine::named("postgresql").expect("an engine of ours"))
+    engine("postgresql")
+}
+
+/// An engine with everything left to detection.
+pub(crate) fn engine(name: &str) -> Options {
+    Options::new(Engine::named(name).expect("an engine of ours"))
 }
 
 /// One session against one guest: the scripts that the protocol would send, and their checked answers.
 pub(crate) struct Session<'a> {
     pub(crate) guest: &'a Guest,
     pub(crate) id: SessionId,
-    pub(crate) options: Options,
+    pub(crate) engines: Vec<Options>,
     pub(crate) method: Method,
     pub(crate) mounts: Vec<String>,
     pub(crate) max_hold: Duration,
@@ -31,12 +36,22 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A session that holds `mounts` by `method`, at most 4 s.
+    /// A session that holds PostgreSQL on `mounts` by `method`, at most 4 s.
     pub(crate) fn new(guest: &'a Guest, method: Method, mounts: &[&str]) -> Self {
+        Self::over(guest, vec![postgresql()], method, mounts)
+    }
+
+    /// The same for other engines, or several.
+    pub(crate) fn over(
+        guest: &'a Guest,
+        engines: Vec<Options>,
+        method: Method,
+        mounts: &[&str],
+    ) -> Self {
         Self {
             guest,
             id: SessionId::random(),
-            options: postgresql(),
+            engines,
             method,
             mounts: mounts.iter().map(|&mount| mount.to_owned()).collect(),
             max_hold: Duration::from_secs(4),
@@ -45,8 +60,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The same with an option of the last engine told.
     pub(crate) fn with(mut self, option: &str, value: &str) -> Self {
-        self.options = self.options.with(option, value).expect("a valid option");
+        let engine = self.engines.pop().expect("an engine");
+        self.engines
+            .push(engine.with(option, value).expect("a valid option"));
         self
     }
 
@@ -62,7 +80,7 @@ impl<'a> Session<'a> {
     }
 
     pub(crate) fn probe(&self) -> Value {
-        let script = script::probe(&self.id, std::slice::from_ref(&self.options));
+        let script = script::probe(&self.id, &self.engines);
         self.guest.report(&script.text)
     }
 
@@ -98,7 +116,7 @@ impl<'a> Session<'a> {
     fn order(&self, start_before: Duration) -> script::Hold<'_> {
         script::Hold {
             session: &self.id,
-            engines: std::slice::from_ref(&self.options),
+            engines: &self.engines,
             boot_id: &self.boot_id,
             start_before,
             method: self.method,
@@ -121,7 +139,7 @@ impl<'a> Session<'a> {
     }
 
     pub(crate) fn release_text(&self) -> String {
-        script::release(&self.id, std::slice::from_ref(&self.options), &self.boot_id).text
+        script::release(&self.id, &self.engines, &self.boot_id).text
     }
 
     pub(crate) fn release(&self) -> Value {

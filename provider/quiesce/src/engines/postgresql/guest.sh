@@ -16,7 +16,7 @@ postgresql_find() {
     pg_ask || return 0
     pg_check_settings
     pg_paths
-    pg_describe
+    describe_server "$PG_VERSION" "$PG_ROLE" "$PG_PID" "$PG_OS_USER" "$PG_PORT" "$PG_SOCKETS" "$PG_DATA" "$PG_SERVICE"
     ROOTS="$ROOTS $PG_PID"
 }
 
@@ -269,29 +269,6 @@ pg_config() {
     file=$(readlink -f "$1")
     real_directory "$PG_DATA"
     case $file in "$REAL"/* | "") ;; *) need config "$file" ;; esac
-}
-
-pg_describe() {
-    local entry purpose spelled paths=""
-    json "$PG_VERSION"
-    entry="{\"engine\":\"postgresql\",\"version\":$JSON,\"role\":\"$PG_ROLE\",\"pid\":$PG_PID"
-    json "$PG_OS_USER"
-    entry="$entry,\"os_user\":$JSON,\"port\":$PG_PORT"
-    json "$PG_SOCKETS"
-    entry="$entry,\"socket_directory\":$JSON"
-    json "$PG_DATA"
-    entry="$entry,\"data_directory\":$JSON"
-    json_or_null "$PG_SERVICE"
-    entry="$entry,\"service\":$JSON"
-    while read -r purpose spelled; do
-        [ -n "$purpose" ] || continue
-        unspell "$spelled"
-        json "$PLAIN"
-        paths="$paths${paths:+,}{\"path\":$JSON,\"purpose\":\"$purpose\"}"
-    done <<PATHS
-$NEEDED_PATHS
-PATHS
-    SERVERS="$SERVERS${SERVERS:+,}$entry,\"paths\":[$paths]}"
 }
 
 # ---- flushing ---------------------------------------------------------------------------------------------------------

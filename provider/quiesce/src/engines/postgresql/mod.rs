@@ -8,6 +8,7 @@ pub(super) const POSTGRESQL: Engine = Engine {
     docs: "A PostgreSQL server, primary or standby. It is asked for a checkpoint, then its writes are held; the image \
            starts by ordinary crash recovery.",
     page: include_str!("page.md"),
+    processes: &["postgres", "postmaster", "edb-postgres"],
     statements: &[
         Statement {
             script: "probe, arm, hold",
