@@ -26,7 +26,7 @@ fn revision() -> String {
     let git = |arguments: &[&str]| first_line(Path::new("git"), arguments);
     let revision = git(&["rev-parse", "--short", "HEAD"]);
     // What the benchmark writes itself does not make the tree dirty.
-    let changed = git(&["status", "--porcelain", "--", ":/", ":!acceptance/bench"]);
+    let changed = git(&["status", "--porcelain", "--", ":/", ":(top,exclude)acceptance/bench"]);
     if revision.is_empty() || changed.is_empty() {
         revision
     } else {
