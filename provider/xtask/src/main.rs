@@ -1,5 +1,6 @@
 //! Repository chores that need more than a shell line: `cargo xtask <chore>`.
 
+mod contract;
 mod docs;
 mod golden;
 mod layers;
@@ -12,7 +13,9 @@ use golden::Mode;
 const USAGE: &str = "usage: cargo xtask <chore>
 
   layers            check that no crate depends on one that the house keeps from it
-  schema [--check]  write schemas/provider.json from the built provider, as terraform sees it
+  schema [--check]  write schemas/provider.json from the built provider, as terraform sees it; an error where it breaks
+                    what schemas/contract.json promises
+  schema --release  write both: what the schema has from now on is promised
   docs [--check]    write docs/ from schemas/provider.json, examples/ and the engines' definitions
 
 With --check nothing is written: a difference is an error.";
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
         ["layers"] => check_layers(),
         ["schema"] => schema::run(Mode::Write),
         ["schema", "--check"] => schema::run(Mode::Check),
+        ["schema", "--release"] => schema::release(),
         ["docs"] => docs::run(Mode::Write),
         ["docs", "--check"] => docs::run(Mode::Check),
         _ => Err(USAGE.to_owned()),

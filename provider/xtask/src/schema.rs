@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::golden::{self, Mode};
+use crate::{
+    contract,
+    golden::{self, Mode},
+};
 
 /// The contract with users: a change of it is a change of theirs.
 pub(crate) const PATH: &str = "schemas/provider.json";
@@ -17,10 +20,22 @@ pub(crate) const ADDRESS: &str = "registry.terraform.io/consistent-db/consistent
 const PACKAGE: &str = "terraform-provider-consistent";
 
 pub(crate) fn run(mode: Mode) -> Result<(), String> {
+    let schema = settle(mode)?;
+    contract::check(&schema)
+}
+
+/// What is written is what a release promises.
+pub(crate) fn release() -> Result<(), String> {
+    let schema = settle(Mode::Write)?;
+    contract::record(&schema)
+}
+
+fn settle(mode: Mode) -> Result<Value, String> {
     let binary = build()?;
     let schema = ask_terraform(&binary)?;
     let pretty = serde_json::to_string_pretty(&schema).map_err(|error| error.to_string())?;
-    golden::settle(mode, PATH, &format!("{pretty}\n"), "schema")
+    golden::settle(mode, PATH, &format!("{pretty}\n"), "schema")?;
+    Ok(schema)
 }
 
 /// Builds the provider and says where it is.
