@@ -2,6 +2,9 @@
 
 mod adoption;
 mod data_sources;
+mod mocks;
+mod modes;
+mod pasted;
 mod provider_block;
 mod support;
 mod upkeep;

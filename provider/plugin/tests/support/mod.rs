@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-consistent");
+pub(crate) const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-consistent");
 const ADDRESS: &str = "registry.terraform.io/consistent-db/consistent";
 
 /// A working directory with one configuration in it.
@@ -70,9 +70,16 @@ impl Terraform {
         self.write("cli.tfrc", &settings);
     }
 
-    /// Puts a file beside the configuration.
+    /// There is no provider's binary any more.
+    pub(crate) fn lose_provider(&self) {
+        self.find_providers(&[(ADDRESS, self.folder.path())]);
+    }
+
+    /// Puts a file beside the configuration, or in a folder there.
     pub(crate) fn write(&self, name: &str, content: &str) {
-        fs::write(self.folder.path().join(name), content).expect(name);
+        let file = self.folder.path().join(name);
+        fs::create_dir_all(file.parent().expect("a folder")).expect(name);
+        fs::write(file, content).expect(name);
     }
 
     pub(crate) fn read(&self, name: &str) -> String {
@@ -95,7 +102,14 @@ impl Terraform {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
-        Answer::of(&self.output(&[arguments, &["-no-color"]].concat()))
+        self.run_with(arguments, &[])
+    }
+
+    /// With more in the environment.
+    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Answer {
+        let mut command = self.command(&[arguments, &["-no-color"]].concat());
+        command.envs(variables.iter().copied());
+        Answer::of(&ended(&mut command))
     }
 
     /// What a command prints, and all that it and the provider log at the finest level.
@@ -103,22 +117,15 @@ impl Terraform {
         let log = self.folder.path().join("log");
         let mut command = self.command(arguments);
         command.env("TF_LOG", "TRACE").env("TF_LOG_PATH", &log);
-        let answer = Answer::of(&command.output().expect("terraform starts"));
+        let answer = Answer::of(&ended(&mut command));
         (answer, fs::read_to_string(log).expect("a log"))
     }
 
     /// What a command prints that answers in JSON.
     pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
-        let output = self.output(arguments);
+        let output = ended(&mut self.command(arguments));
         let error = String::from_utf8_lossy(&output.stderr);
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no JSON: {error}"))
-    }
-
-    fn output(&self, arguments: &[&str]) -> Output {
-        let mut command = self.command(arguments);
-        let program = command.get_program().to_owned();
-        let output = command.output();
-        output.unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -131,6 +138,12 @@ impl Terraform {
             .env("AWS_EC2_METADATA_DISABLED", "true");
         command
     }
+}
+
+fn ended(command: &mut Command) -> Output {
+    let program = command.get_program().to_owned();
+    let output = command.output();
+    output.unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()))
 }
 
 impl Answer {
