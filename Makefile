@@ -20,9 +20,10 @@ demo: install-demo ## a proven image beside a plain one, of a live PostgreSQL, i
 
 test: install lint unit conformance lab scenarios ## everything but the benchmark, as CI runs it
 
-lint: ## formatting, clippy, layers
+lint: ## formatting, clippy, layers, claims
 	$(CARGO) fmt --all --check
 	$(CARGO) xtask layers
+	$(CARGO) xtask claims
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 unit: ## the proof, the guest scripts on real servers, the adapters, the provider, its schema and docs

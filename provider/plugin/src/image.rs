@@ -43,6 +43,7 @@ pub(crate) struct ImageResource;
 impl Resource for ImageResource {
     type Client = Client;
     type Model = ImageModel;
+    type Identity = ();
 
     const NAME: &'static str = "consistent_db_image";
 

@@ -45,6 +45,55 @@ pub(crate) fn data_source(name: &str, block: &Block, problems: &mut Vec<String>)
     self::block(name, block, problems);
 }
 
+/// What core takes as an identity: nothing that has to be looked into (`loadschemas/plugins.go` in hashicorp/terraform).
+pub(crate) fn identity(name: &str, block: &Block, problems: &mut Vec<String>) {
+    let name = format!("{name}'s identity");
+    problems.extend(
+        block
+            .blocks
+            .iter()
+            .map(|inner| format!("{name}.{}: an identity has no blocks", inner.name)),
+    );
+    for attribute in &block.attributes {
+        let place = format!("{name}.{}", attribute.name);
+        if !matches!(attribute.mode, Mode::Required | Mode::Optional) {
+            problems.push(format!(
+                "{place}: an import has to give it (required) or may leave it out (optional)"
+            ));
+        }
+        if !is_plain(&attribute.shape.ty()) {
+            problems.push(format!(
+                "{place}: an identity is made of texts, numbers, bools, and lists of them"
+            ));
+        }
+    }
+    self::block(&name, block, problems);
+}
+
+fn is_plain(ty: &Type) -> bool {
+    match ty {
+        Type::String | Type::Number | Type::Bool => true,
+        Type::List(element) => !matches!(**element, Type::List(_)) && is_plain(element),
+        _ => false,
+    }
+}
+
+/// A list's configuration is all that there is of it: nothing is stored, nothing computed.
+pub(crate) fn list(name: &str, block: &Block, problems: &mut Vec<String>) {
+    let name = format!("list {name}");
+    let wrong = block.attributes.iter().filter(|attribute| {
+        let computed = attribute.is_computed() && attribute.default.is_none();
+        computed || attribute.is(Flag::WriteOnly)
+    });
+    problems.extend(wrong.map(|attribute| {
+        format!(
+            "{name}.{}: a list has neither computed nor write-only attributes",
+            attribute.name
+        )
+    }));
+    self::block(&name, block, problems);
+}
+
 fn reserved(name: &str, block: &Block) -> Vec<String> {
     let attributes = block.attributes.iter().map(|attribute| &attribute.name);
     let names = attributes.chain(block.blocks.iter().map(|inner| &inner.name));

@@ -32,6 +32,7 @@
 //! impl Resource for FileResource {
 //!     type Client = Disk;
 //!     type Model = File;
+//!     type Identity = ();
 //!     const NAME: &'static str = "disk_file";
 //!
 //!     async fn create(&self, cx: &Context<Disk>, request: Create<File>) -> Result<File, Failure<File>> {
@@ -121,6 +122,7 @@ mod dispatch;
 mod field;
 mod function;
 mod json;
+mod list;
 mod model;
 mod msgpack;
 mod number;
@@ -152,6 +154,7 @@ pub use crate::{
     diagnostic::{Diagnostic, Diagnostics, Severity},
     field::{Field, Validate},
     function::{ArgumentValues, Arguments, Function, FunctionError, Parameter, Parameters},
+    list::{Found, List},
     model::{Fields, Model},
     number::{Number, ParseNumberError},
     path::{AttributePath, Step},

@@ -5,7 +5,7 @@
 
 use crate::{
     AttributePath, Cty, Number,
-    schema::{Attribute, Block, Flag},
+    schema::{Attribute, Block, Flag, Mode},
     walk::walk,
 };
 
@@ -42,6 +42,27 @@ pub(crate) fn with_defaults(block: &Block, config: &Cty) -> Cty {
 pub(crate) fn null_write_only(block: &Block, value: &mut Cty) {
     walk(block, &Cty::Null, &Cty::Null, value, &mut |site| {
         if site.attribute.is(Flag::WriteOnly) {
+            *site.planned = Cty::Null;
+        }
+    });
+}
+
+/// Takes out what no configuration can hold.
+pub(crate) fn null_read_only(block: &Block, value: &mut Cty) {
+    walk(block, &Cty::Null, &Cty::Null, value, &mut |site| {
+        if site.attribute.mode == Mode::Computed {
+            *site.planned = Cty::Null;
+        }
+    });
+}
+
+/// Takes out what need not be said, or should not: defaults, and what is deprecated.
+pub(crate) fn null_needless(block: &Block, value: &mut Cty) {
+    walk(block, &Cty::Null, &Cty::Null, value, &mut |site| {
+        let attribute = site.attribute;
+        let is_default = attribute.default.as_ref() == Some(&*site.planned);
+        let is_old = attribute.is(Flag::Deprecated) && attribute.mode != Mode::Required;
+        if is_default || is_old {
             *site.planned = Cty::Null;
         }
     });

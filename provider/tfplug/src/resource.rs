@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{AttributePath, Context, Diagnostic, Diagnostics, Model, Result};
 
-/// A managed resource type. Only `create`, `read` and `delete` have to be written.
+/// A managed resource type. Only `create`, `read` and `delete` have to be written, and the types that they work with.
 ///
 /// `create`, `update` and `delete` run on a task of their own: if Terraform drops the call or dies, they see
 /// `cx.stop()` cancelled and run on until they return, and the process waits for them. All other calls are dropped.
@@ -14,6 +14,9 @@ pub trait Resource: Send + Sync + 'static {
     /// What `Provider::configure` returns.
     type Client: Send + Sync + 'static;
     type Model: Model;
+    /// What tells one object from every other (Terraform 1.12): a flat struct in which `required` and `optional` say what
+    /// an import has to give; `#[tf(version = 1)]` is the identity's own version. `()` where objects have none.
+    type Identity: Model;
 
     /// The full type name, e.g. `toy_file`.
     const NAME: &'static str;
@@ -83,6 +86,30 @@ pub trait Resource: Send + Sync + 'static {
         .into())
     }
 
+    /// What identifies the object; `None` as long as that is not known. It never changes while the object lives.
+    fn identity(&self, _object: &Self::Model) -> Option<Self::Identity> {
+        None
+    }
+
+    /// Finds an existing object by its identity. What an import may leave out can be null. `read` follows.
+    async fn import_by_identity(
+        &self,
+        _cx: &Context<Self::Client>,
+        _identity: Self::Identity,
+    ) -> Result<Self::Model> {
+        Err(Diagnostic::error(
+            "Import by identity is not supported",
+            format!("{} can be imported by its id only.", Self::NAME),
+        )
+        .into())
+    }
+
+    /// Turns what an import found into a configuration that fits it (`-generate-config-out`, Terraform 1.14). Read-only
+    /// attributes are null already; defaults are left out afterwards.
+    fn configuration(&self, imported: Self::Model) -> Result<Self::Model> {
+        Ok(imported)
+    }
+
     /// Brings state of schema version `from` to the current one, in the JSON form of state files. Attributes that
     /// the current schema does not have are dropped afterwards, missing ones are null.
     fn upgrade(&self, from: i64, _state: serde_json::Value) -> Result<serde_json::Value> {
@@ -91,6 +118,23 @@ pub trait Resource: Send + Sync + 'static {
             "State from another version of the provider",
             format!(
                 "{} has state of schema version {from}; this provider reads version {current}.",
+                Self::NAME
+            ),
+        )
+        .into())
+    }
+
+    /// Brings an identity of version `from` to the current one, in the JSON form of state files.
+    fn upgrade_identity(
+        &self,
+        from: i64,
+        _identity: serde_json::Value,
+    ) -> Result<serde_json::Value> {
+        let current = Self::Identity::VERSION;
+        Err(Diagnostic::error(
+            "Identity from another version of the provider",
+            format!(
+                "{} has an identity of version {from}; this provider reads version {current}.",
                 Self::NAME
             ),
         )
@@ -169,6 +213,8 @@ pub struct MoveSource {
     /// The state in the JSON form of state files.
     pub state: serde_json::Value,
     pub private: Vec<u8>,
+    /// In the JSON form of state files; `None` where it has none.
+    pub identity: Option<serde_json::Value>,
 }
 
 /// Why a change failed, and what it left behind.

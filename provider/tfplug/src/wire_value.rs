@@ -59,6 +59,7 @@ fn block(block: &Block) -> wire::schema::Block {
         description: block.description.clone(),
         description_kind: wire::StringKind::Markdown.into(),
         deprecated: block.deprecated,
+        ..wire::schema::Block::default()
     }
 }
 
@@ -80,6 +81,7 @@ fn attribute(attribute: &Attribute) -> wire::schema::Attribute {
         sensitive: attribute.is(Flag::Sensitive),
         deprecated: attribute.is(Flag::Deprecated),
         write_only: attribute.is(Flag::WriteOnly),
+        deprecation_message: String::new(),
     }
 }
 
@@ -112,6 +114,20 @@ fn nested_block(nested: &NestedBlock) -> wire::schema::NestedBlock {
         nesting: nesting.into(),
         min_items: nested.min_items,
         max_items: nested.max_items,
+    }
+}
+
+pub(crate) fn identity_schema(identity: &Schema) -> wire::ResourceIdentitySchema {
+    let attribute = |attribute: &Attribute| wire::resource_identity_schema::IdentityAttribute {
+        name: attribute.name.clone(),
+        r#type: spelled(&attribute.shape.ty()),
+        required_for_import: attribute.mode == Mode::Required,
+        optional_for_import: attribute.mode == Mode::Optional,
+        description: attribute.description.clone(),
+    };
+    wire::ResourceIdentitySchema {
+        version: identity.version,
+        identity_attributes: identity.block.attributes.iter().map(attribute).collect(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Repository chores that need more than a shell line: `cargo xtask <chore>`.
 
+mod claims;
 mod contract;
 mod docs;
 mod golden;
@@ -13,6 +14,7 @@ use golden::Mode;
 const USAGE: &str = "usage: cargo xtask <chore>
 
   layers            check that no crate depends on one that the house keeps from it
+  claims            check that docs/design/terraform.md names every RPC, and only tests that exist
   schema [--check]  write schemas/provider.json from the built provider, as terraform sees it; an error where it breaks
                     what schemas/contract.json promises
   schema --release  write both: what the schema has from now on is promised
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
         ["layers"] => check_layers(),
+        ["claims"] => claims::run(),
         ["schema"] => schema::run(Mode::Write),
         ["schema", "--check"] => schema::run(Mode::Check),
         ["schema", "--release"] => schema::release(),

@@ -120,6 +120,7 @@ mod tests {
                 ],
             }),
             private: Vec::new(),
+            identity: None,
         }
     }
 

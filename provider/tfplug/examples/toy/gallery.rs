@@ -173,6 +173,7 @@ fn number(mut peg: Peg) -> Peg {
 impl Resource for GalleryResource {
     type Client = Store;
     type Model = Gallery;
+    type Identity = ();
     const NAME: &'static str = "toy_gallery";
 
     async fn create(

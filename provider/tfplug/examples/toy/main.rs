@@ -8,6 +8,7 @@ mod shelf;
 mod sleeper;
 mod store;
 mod thing;
+mod things;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ impl Provider for ToyProvider {
             .resource(thing::ThingResource)
             .resource(gallery::GalleryResource)
             .resource(sleeper::SleeperResource)
+            .list(things::ThingList)
             .data_source(shelf::ShelfDataSource)
             .function(functions::Join)
             .function(functions::Describe);

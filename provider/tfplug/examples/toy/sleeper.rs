@@ -55,6 +55,7 @@ impl SleeperResource {
 impl Resource for SleeperResource {
     type Client = Store;
     type Model = Sleeper;
+    type Identity = ();
     const NAME: &'static str = "toy_sleeper";
 
     async fn create(

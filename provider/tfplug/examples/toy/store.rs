@@ -31,6 +31,15 @@ impl Store {
         }
     }
 
+    /// What lies there, in order.
+    pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>> {
+        let entries = fs::read_dir(&self.directory).map_err(|error| broken(prefix, &error))?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| name.starts_with(prefix)).collect();
+        names.sort();
+        Ok(names)
+    }
+
     pub(crate) fn remove(&self, id: &str) -> Result<()> {
         match fs::remove_file(self.path(id)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(broken(id, &error).into()),

@@ -1,4 +1,4 @@
-//! `toy_thing`: a plain resource that can be changed, replaced, imported, moved, upgraded, and that fails on demand.
+//! `toy_thing`: a resource that can be changed, replaced, imported, moved, upgraded, listed, and that fails on demand.
 
 use std::collections::BTreeMap;
 
@@ -43,6 +43,31 @@ pub(crate) struct Thing {
     secret_length: Value<i64>,
 }
 
+/// What tells a thing from all others.
+#[derive(Clone, Debug, Model)]
+#[tf(version = 1)]
+pub(crate) struct ThingIdentity {
+    /// The thing's name.
+    #[tf(required)]
+    name: String,
+    /// `thing`.
+    #[tf(optional)]
+    kind: Option<String>,
+}
+
+impl ThingIdentity {
+    pub(crate) fn of(name: String) -> Self {
+        let kind = Some("thing".to_owned());
+        Self { name, kind }
+    }
+}
+
+impl Thing {
+    pub(crate) fn colour(&self) -> Option<&String> {
+        self.colour.known()
+    }
+}
+
 /// What lies in the file.
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -55,6 +80,22 @@ struct Stored {
 pub(crate) struct ThingResource;
 
 impl ThingResource {
+    /// What lies in the box under a name.
+    pub(crate) fn stored(store: &Store, name: &str) -> Result<Option<Thing>> {
+        let stored: Option<Stored> = store.get(name)?;
+        Ok(stored.map(|stored| Thing {
+            name: name.into(),
+            size: stored.size.into(),
+            labels: stored.labels.into(),
+            colour: stored.colour.into(),
+            secret: None,
+            fail: None,
+            id: name.into(),
+            revision: stored.revision.into(),
+            secret_length: Value::Known(0),
+        }))
+    }
+
     /// Writes the planned thing and says what it became.
     fn write(
         store: &Store,
@@ -92,6 +133,7 @@ fn asked_to_fail() -> Diagnostic {
 impl Resource for ThingResource {
     type Client = Store;
     type Model = Thing;
+    type Identity = ThingIdentity;
     const NAME: &'static str = "toy_thing";
 
     async fn validate(&self, _cx: &Context<Store>, config: Thing) -> Result<()> {
@@ -205,21 +247,45 @@ impl Resource for ThingResource {
     }
 
     async fn import(&self, cx: &Context<Store>, id: String) -> Result<Thing> {
-        let Some(stored) = cx.client()?.get::<Stored>(&id)? else {
+        let Some(thing) = Self::stored(&*cx.client()?, &id)? else {
             return Err(Diagnostic::error("No such thing", format!("There is no {id:?}.")).into());
         };
         cx.private().set("made", &true)?;
-        Ok(Thing {
-            name: Value::Known(id.clone()),
-            size: stored.size.into(),
-            labels: stored.labels.into(),
-            colour: stored.colour.into(),
-            secret: None,
-            fail: None,
-            id: Value::Known(id),
-            revision: stored.revision.into(),
-            secret_length: Value::Known(0),
-        })
+        Ok(thing)
+    }
+
+    fn identity(&self, thing: &Thing) -> Option<ThingIdentity> {
+        thing.id.known().cloned().map(ThingIdentity::of)
+    }
+
+    async fn import_by_identity(
+        &self,
+        cx: &Context<Store>,
+        identity: ThingIdentity,
+    ) -> Result<Thing> {
+        if let Some(other) = identity.kind.filter(|kind| kind != "thing") {
+            let detail = format!("There are things only, not {other:?}.");
+            return Err(Diagnostic::error("No such kind", detail).into());
+        }
+        self.import(cx, identity.name).await
+    }
+
+    /// Grey is what a thing is when nobody says.
+    fn configuration(&self, mut imported: Thing) -> Result<Thing> {
+        if imported.colour.known().is_some_and(|it| it == "grey") {
+            imported.colour = Value::Null;
+        }
+        Ok(imported)
+    }
+
+    /// Version 0 called the name `title`.
+    fn upgrade_identity(
+        &self,
+        _from: i64,
+        mut identity: serde_json::Value,
+    ) -> Result<serde_json::Value> {
+        identity["name"] = identity["title"].take();
+        Ok(identity)
     }
 
     /// Version 1 called the size `scale`.

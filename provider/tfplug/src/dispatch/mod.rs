@@ -1,16 +1,18 @@
-//! Between the wire's untyped values and the typed traits: one adapter each for resources, data sources, functions.
+//! Between the wire's untyped values and the typed traits: one adapter each for resources, data sources, lists, functions.
 
 mod data_source;
 mod function;
+mod list;
 mod resource;
 
 pub(crate) use data_source::{DataSourceAdapter, DynDataSource};
 pub(crate) use function::{DynFunction, FunctionAdapter, Signature};
-pub(crate) use resource::{Applied, Change, DynResource, ResourceAdapter};
+pub(crate) use list::{DynList, ListAdapter, Listed, Query};
+pub(crate) use resource::{Applied, Change, DynResource, ResourceAdapter, Target};
 
 use crate::{
     Cty, Diagnostic, Diagnostics, Model, Result, Type, plan,
-    schema::{Block, Mode},
+    schema::{Block, Flag, Mode},
 };
 
 /// The schema of a model, with what is derived from it once.
@@ -71,6 +73,20 @@ pub(crate) fn validate_attributes(block: &Block, config: &Cty) -> Result<()> {
                 let summary = format!("Invalid value for \"{path}\"");
                 Diagnostic::error(summary, detail).at(path.clone())
             }));
+        }
+    });
+    problems.or_ok(())
+}
+
+/// A Terraform that knows nothing of write-only attributes would store them.
+pub(crate) fn refuse_write_only(block: &Block, config: &Cty) -> Result<()> {
+    let mut problems = Diagnostics::default();
+    plan::visit_configured(block, config, &mut |attribute, _, path| {
+        if attribute.is(Flag::WriteOnly) {
+            let detail = format!(
+                "\"{path}\" must not be stored, and this Terraform would do so: it takes version 1.11 or later."
+            );
+            problems.push(Diagnostic::error("Write-only attribute", detail).at(path.clone()));
         }
     });
     problems.or_ok(())

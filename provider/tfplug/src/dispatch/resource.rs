@@ -19,6 +19,13 @@ pub(crate) struct Change {
     pub(crate) config: Cty,
 }
 
+/// What to import.
+#[derive(Debug)]
+pub(crate) enum Target {
+    Id(String),
+    Identity(Cty),
+}
+
 /// What a change left behind, errors or not.
 #[derive(Debug)]
 pub(crate) struct Applied {
@@ -29,18 +36,25 @@ pub(crate) struct Applied {
 #[async_trait]
 pub(crate) trait DynResource<C>: Send + Sync {
     fn schema(&self) -> &Schema;
+    /// `None` where the objects have no identity.
+    fn identity_schema(&self) -> Option<&Schema>;
+    /// What identifies the object in this state, as far as it is known.
+    fn identity(&self, state: &Cty) -> Option<Cty>;
     async fn validate(&self, cx: &Context<C>, config: Cty) -> Result<()>;
     async fn plan(&self, cx: &Context<C>, change: Change) -> Result<Outline>;
     async fn apply(&self, cx: &Context<C>, change: Change) -> Applied;
     async fn read(&self, cx: &Context<C>, state: Cty) -> Result<Cty>;
-    async fn import(&self, cx: &Context<C>, id: String) -> Result<Cty>;
+    async fn import(&self, cx: &Context<C>, target: Target) -> Result<Cty>;
+    fn configuration(&self, state: Cty) -> Result<Cty>;
     fn upgrade(&self, from: i64, state: &RawValue) -> Result<Cty>;
+    fn upgrade_identity(&self, from: i64, identity: &RawValue) -> Result<Cty>;
     async fn move_state(&self, cx: &Context<C>, source: MoveSource) -> Result<Option<Cty>>;
 }
 
 pub(crate) struct ResourceAdapter<R> {
     resource: R,
     schema: Schema,
+    identity: Schema,
 }
 
 impl<R: Resource> ResourceAdapter<R> {
@@ -48,6 +62,7 @@ impl<R: Resource> ResourceAdapter<R> {
         Self {
             resource,
             schema: Schema::of::<R::Model>(),
+            identity: Schema::of::<R::Identity>(),
         }
     }
 
@@ -168,6 +183,17 @@ impl<R: Resource> DynResource<R::Client> for ResourceAdapter<R> {
         &self.schema
     }
 
+    fn identity_schema(&self) -> Option<&Schema> {
+        let identity = &self.identity;
+        (!identity.block.attributes.is_empty()).then_some(identity)
+    }
+
+    fn identity(&self, state: &Cty) -> Option<Cty> {
+        let object = decode_if_known(state.clone()).ok()??;
+        let identity = self.resource.identity(&object)?.into_cty();
+        identity.is_wholly_known().then_some(identity)
+    }
+
     async fn validate(&self, cx: &Context<R::Client>, config: Cty) -> Result<()> {
         let (config, mut problems) = checked(&self.schema.block, &config);
         if let Some(config) = config {
@@ -208,29 +234,39 @@ impl<R: Resource> DynResource<R::Client> for ResourceAdapter<R> {
         problems.or_ok(state)
     }
 
-    async fn import(&self, cx: &Context<R::Client>, id: String) -> Result<Cty> {
-        let model = self.resource.import(cx, id).await?;
+    async fn import(&self, cx: &Context<R::Client>, target: Target) -> Result<Cty> {
+        let model = match target {
+            Target::Id(id) => self.resource.import(cx, id).await?,
+            Target::Identity(identity) => {
+                let identity = decode(identity)?;
+                self.resource.import_by_identity(cx, identity).await?
+            }
+        };
         let (state, problems) = into_state(&self.schema.block, &Cty::Null, model);
         problems.or_ok(state)
     }
 
+    fn configuration(&self, state: Cty) -> Result<Cty> {
+        let block = &self.schema.block;
+        let mut config = state;
+        plan::null_read_only(block, &mut config);
+        let model = self.resource.configuration(decode(config.clone())?)?;
+        let mut config = plan::restore(&config, model.into_cty());
+        plan::null_write_only(block, &mut config);
+        plan::null_needless(block, &mut config);
+        Ok(config)
+    }
+
     fn upgrade(&self, from: i64, state: &RawValue) -> Result<Cty> {
-        let unreadable = |error: &dyn std::fmt::Display| {
-            Diagnostic::error(
-                "State cannot be read",
-                format!(
-                    "The state file's entry for {} does not fit its schema: {error}.",
-                    R::NAME
-                ),
-            )
-        };
-        if from == self.schema.version {
-            return json::decode(state, &self.schema.ty).map_err(|error| unreadable(&error).into());
-        }
-        let old = serde_json::from_str(state.get()).map_err(|error| unreadable(&error))?;
-        let new = self.resource.upgrade(from, old)?;
-        let new = serde_json::value::to_raw_value(&new).map_err(|error| unreadable(&error))?;
-        json::decode(&new, &self.schema.ty).map_err(|error| unreadable(&error).into())
+        upgraded(&self.schema, R::NAME, from, state, |old| {
+            self.resource.upgrade(from, old)
+        })
+    }
+
+    fn upgrade_identity(&self, from: i64, identity: &RawValue) -> Result<Cty> {
+        upgraded(&self.identity, R::NAME, from, identity, |old| {
+            self.resource.upgrade_identity(from, old)
+        })
     }
 
     async fn move_state(&self, cx: &Context<R::Client>, source: MoveSource) -> Result<Option<Cty>> {
@@ -240,4 +276,25 @@ impl<R: Resource> DynResource<R::Client> for ResourceAdapter<R> {
         let (state, problems) = into_state(&self.schema.block, &Cty::Null, model);
         problems.or_ok(Some(state))
     }
+}
+
+/// What a state file holds, of this version or of one that `upgrade` knows, along the current schema.
+fn upgraded(
+    schema: &Schema,
+    name: &str,
+    from: i64,
+    stored: &RawValue,
+    upgrade: impl FnOnce(serde_json::Value) -> Result<serde_json::Value>,
+) -> Result<Cty> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        let detail = format!("The state file's entry for {name} does not fit its schema: {error}.");
+        Diagnostic::error("State cannot be read", detail)
+    };
+    if from == schema.version {
+        return json::decode(stored, &schema.ty).map_err(|error| unreadable(&error).into());
+    }
+    let old = serde_json::from_str(stored.get()).map_err(|error| unreadable(&error))?;
+    let new = serde_json::value::to_raw_value(&upgrade(old)?);
+    let new = new.map_err(|error| unreadable(&error))?;
+    json::decode(&new, &schema.ty).map_err(|error| unreadable(&error).into())
 }

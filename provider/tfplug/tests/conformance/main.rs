@@ -7,4 +7,5 @@ mod lifecycle;
 mod stopping;
 mod transport;
 mod values;
+mod wire;
 mod workspace;

@@ -24,11 +24,11 @@ use rustls::{
 
 use crate::workspace::toy;
 
-const COOKIE: (&str, &str) = (
+pub(crate) const COOKIE: (&str, &str) = (
     "TF_PLUGIN_MAGIC_COOKIE",
     "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2",
 );
-const VERSIONS: (&str, &str) = ("PLUGIN_PROTOCOL_VERSIONS", "5,6");
+pub(crate) const VERSIONS: (&str, &str) = ("PLUGIN_PROTOCOL_VERSIONS", "5,6");
 /// What an HTTP/2 client says first: the preface and empty SETTINGS.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 /// The type of a SETTINGS frame, the first that a server sends.
@@ -60,10 +60,10 @@ impl Identity {
 }
 
 /// A provider started as Terraform does it.
-struct Started {
+pub(crate) struct Started {
     process: Child,
     stdout: BufReader<ChildStdout>,
-    socket: String,
+    pub(crate) socket: String,
     certificate: CertificateDer<'static>,
     _directory: tempfile::TempDir,
 }
@@ -73,7 +73,7 @@ impl Started {
         Self::with(&[COOKIE, VERSIONS, ("PLUGIN_CLIENT_CERT", &client.pem)])
     }
 
-    fn with(environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(environment: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut process = command(environment)
             .env("PLUGIN_UNIX_SOCKET_DIR", directory.path())

@@ -20,17 +20,21 @@ impl<P: Provider> Service<P> {
         &self,
         session: &Session<P::Client>,
         request: wire::validate_data_resource_config::Request,
-    ) -> Outcome<()> {
-        let (data_source, config) =
-            match self.data_source(&request.type_name, request.config.as_ref()) {
-                Ok(found) => found,
-                Err(diagnostics) => return Outcome::failed(diagnostics),
-            };
-        self.surroundings(session, &[])
-            .run(WhenDropped::Abort, move |cx| async move {
-                data_source.validate(&cx, config).await
-            })
-            .await
+    ) -> wire::validate_data_resource_config::Response {
+        let outcome = match self.data_source(&request.type_name, request.config.as_ref()) {
+            Ok((data_source, config)) => {
+                let surroundings = self.surroundings(session, &[]);
+                surroundings
+                    .run(WhenDropped::Abort, |cx| async move {
+                        data_source.validate(&cx, config).await
+                    })
+                    .await
+            }
+            Err(diagnostics) => Outcome::failed(diagnostics),
+        };
+        wire::validate_data_resource_config::Response {
+            diagnostics: outcome.diagnostics,
+        }
     }
 
     pub(super) async fn read_data(
@@ -73,8 +77,10 @@ impl<P: Provider> Service<P> {
         Ok((Arc::clone(data_source), config))
     }
 
+    /// Functions are pure: they know nothing of the session.
     pub(super) async fn call(
         &self,
+        _: &Session<P::Client>,
         request: wire::call_function::Request,
     ) -> wire::call_function::Response {
         match self.result_of(request).await {

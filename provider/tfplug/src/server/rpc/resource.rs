@@ -1,20 +1,18 @@
-//! Managed resources.
+//! Managed resources, from plan to end.
 
 use std::{future::Future, sync::Arc};
 
-use serde_json::value::RawValue;
-
-use super::{Service, no_such};
+use super::{Service, identity, no_such};
 use crate::{
-    Context, Cty, Diagnostic, MoveSource, Provider, Result,
-    dispatch::{Applied, Change, DynResource, Schema},
+    Context, Cty, Provider, Result,
+    dispatch::{self, Applied, Change, DynResource},
     server::{
-        calls::{self, Outcome, WhenDropped},
+        calls::{Outcome, WhenDropped},
         connection::Session,
     },
     wire::{
-        self, DynamicValue, apply_resource_change, import_resource_state, move_resource_state,
-        plan_resource_change, read_resource, upgrade_resource_state, validate_resource_config,
+        self, DynamicValue, ResourceIdentityData, apply_resource_change, plan_resource_change,
+        read_resource, validate_resource_config,
     },
     wire_value,
 };
@@ -22,7 +20,7 @@ use crate::{
 type Resource<C> = Arc<dyn DynResource<C>>;
 
 /// A call of one resource type.
-struct Call<'a, C> {
+pub(super) struct Call<'a, C> {
     session: &'a Session<C>,
     type_name: &'a str,
     private: &'a [u8],
@@ -31,7 +29,7 @@ struct Call<'a, C> {
 
 impl<'a, C> Call<'a, C> {
     /// One that only looks.
-    fn looking(session: &'a Session<C>, type_name: &'a str) -> Self {
+    pub(super) fn looking(session: &'a Session<C>, type_name: &'a str) -> Self {
         Self {
             session,
             type_name,
@@ -51,14 +49,21 @@ impl<P: Provider> Service<P> {
         &self,
         session: &Session<P::Client>,
         request: validate_resource_config::Request,
-    ) -> Outcome<()> {
-        let config = |schema: &Schema| decode(request.config.as_ref(), schema);
-        self.on_resource(
-            Call::looking(session, &request.type_name),
-            config,
-            |resource, cx, config| async move { resource.validate(&cx, config).await },
-        )
-        .await
+    ) -> validate_resource_config::Response {
+        let client = request.client_capabilities.unwrap_or_default();
+        let call = Call::looking(session, &request.type_name);
+        let config = |resource: &dyn DynResource<_>| decode(request.config.as_ref(), resource);
+        let outcome = self
+            .on_resource(call, config, move |resource, cx, config| async move {
+                if !client.write_only_attributes_allowed {
+                    dispatch::refuse_write_only(&resource.schema().block, &config)?;
+                }
+                resource.validate(&cx, config).await
+            })
+            .await;
+        validate_resource_config::Response {
+            diagnostics: outcome.diagnostics,
+        }
     }
 
     pub(super) async fn read(
@@ -67,18 +72,25 @@ impl<P: Provider> Service<P> {
         request: read_resource::Request,
     ) -> read_resource::Response {
         let call = Call::looking(session, &request.type_name).with_private(&request.private);
-        let state = |schema: &Schema| decode(request.current_state.as_ref(), schema);
+        let current = |resource: &dyn DynResource<_>| {
+            let (state, data) = (&request.current_state, &request.current_identity);
+            let known = identity::decode(data.as_ref(), resource.identity_schema())?;
+            Ok((decode(state.as_ref(), resource)?, known))
+        };
         let outcome = self
-            .on_resource(call, state, |resource, cx, state| async move {
+            .on_resource(call, current, |resource, cx, (state, known)| async move {
                 let state = resource.read(&cx, state).await?;
-                Ok(encode(&state, resource.schema()))
+                let identity = identity::of_state(&*resource, &state, known)?;
+                Ok(encoded(&*resource, &state, identity.as_ref()))
             })
             .await;
+        let (new_state, new_identity) = outcome.value.unzip();
         read_resource::Response {
-            new_state: outcome.value,
+            new_state,
             diagnostics: outcome.diagnostics,
             private: outcome.private,
             deferred: None,
+            new_identity: new_identity.flatten(),
         }
     }
 
@@ -88,25 +100,28 @@ impl<P: Provider> Service<P> {
         request: plan_resource_change::Request,
     ) -> plan_resource_change::Response {
         let call = Call::looking(session, &request.type_name).with_private(&request.prior_private);
-        let change = |schema: &Schema| {
-            Ok(Change {
-                prior: decode(request.prior_state.as_ref(), schema)?,
-                planned: decode(request.proposed_new_state.as_ref(), schema)?,
-                config: decode(request.config.as_ref(), schema)?,
-            })
+        let prior = |resource: &dyn DynResource<_>| {
+            let data = request.prior_identity.as_ref();
+            let change = Change {
+                prior: decode(request.prior_state.as_ref(), resource)?,
+                planned: decode(request.proposed_new_state.as_ref(), resource)?,
+                config: decode(request.config.as_ref(), resource)?,
+            };
+            let known = identity::decode(data, resource.identity_schema())?;
+            // A new object has an identity of its own, which nobody knows yet.
+            let known = known.or_else(|| resource.identity(&change.prior));
+            Ok((known.filter(|_| !change.prior.is_null()), change))
         };
         let outcome = self
-            .on_resource(call, change, |resource, cx, change| async move {
+            .on_resource(call, prior, |resource, cx, (known, change)| async move {
                 let plan = resource.plan(&cx, change).await?;
-                let replace: Vec<_> = plan
-                    .replace
-                    .iter()
-                    .map(crate::AttributePath::to_wire)
-                    .collect();
-                Ok((encode(&plan.planned, resource.schema()), replace))
+                let replace = plan.replace.iter().map(crate::AttributePath::to_wire);
+                let planned = encoded(&*resource, &plan.planned, known.as_ref());
+                Ok((planned, replace.collect()))
             })
             .await;
-        let (planned_state, requires_replace) = outcome.value.unzip();
+        let (planned, requires_replace) = outcome.value.unzip();
+        let (planned_state, planned_identity) = planned.unzip();
         plan_resource_change::Response {
             planned_state,
             requires_replace: requires_replace.unwrap_or_default(),
@@ -115,6 +130,7 @@ impl<P: Provider> Service<P> {
             // Unset: core then checks every promise of the plan.
             legacy_type_system: false,
             deferred: None,
+            planned_identity: planned_identity.flatten(),
         }
     }
 
@@ -126,20 +142,26 @@ impl<P: Provider> Service<P> {
         let mut call =
             Call::looking(session, &request.type_name).with_private(&request.planned_private);
         call.when_dropped = WhenDropped::Finish;
-        let change = |schema: &Schema| {
-            Ok(Change {
-                prior: decode(request.prior_state.as_ref(), schema)?,
-                planned: decode(request.planned_state.as_ref(), schema)?,
-                config: decode(request.config.as_ref(), schema)?,
-            })
+        let change = |resource: &dyn DynResource<_>| {
+            let data = request.planned_identity.as_ref();
+            let change = Change {
+                prior: decode(request.prior_state.as_ref(), resource)?,
+                planned: decode(request.planned_state.as_ref(), resource)?,
+                config: decode(request.config.as_ref(), resource)?,
+            };
+            Ok((identity::decode(data, resource.identity_schema())?, change))
         };
         let outcome = self
-            .on_resource(call, change, |resource, cx, change| async move {
-                let Applied { state, diagnostics } = resource.apply(&cx, change).await;
-                Ok((encode(&state, resource.schema()), diagnostics.to_wire()))
+            .on_resource(call, change, |resource, cx, (known, change)| async move {
+                Ok(applied(
+                    &*resource,
+                    known,
+                    resource.apply(&cx, change).await,
+                ))
             })
             .await;
-        let (new_state, errors) = outcome.value.unzip();
+        let (made, errors) = outcome.value.unzip();
+        let (new_state, new_identity) = made.unzip();
         apply_resource_change::Response {
             // A call that crashed says nothing about the object: the prior state is the best there is.
             new_state: new_state.or(request.prior_state),
@@ -150,95 +172,15 @@ impl<P: Provider> Service<P> {
                 .chain(errors.unwrap_or_default())
                 .collect(),
             legacy_type_system: false,
+            new_identity: new_identity.unwrap_or(request.planned_identity),
         }
     }
 
-    pub(super) async fn import(
-        &self,
-        session: &Session<P::Client>,
-        request: import_resource_state::Request,
-    ) -> import_resource_state::Response {
-        let call = Call::looking(session, &request.type_name);
-        let outcome = self
-            .on_resource(
-                call,
-                |_| Ok(request.id),
-                |resource, cx, id| async move {
-                    let state = resource.import(&cx, id).await?;
-                    Ok(encode(&state, resource.schema()))
-                },
-            )
-            .await;
-        let imported = outcome
-            .value
-            .map(|state| import_resource_state::ImportedResource {
-                type_name: request.type_name.clone(),
-                state: Some(state),
-                private: outcome.private,
-            });
-        import_resource_state::Response {
-            imported_resources: imported.into_iter().collect(),
-            diagnostics: outcome.diagnostics,
-            deferred: None,
-        }
-    }
-
-    pub(super) async fn upgrade(
-        &self,
-        request: upgrade_resource_state::Request,
-    ) -> upgrade_resource_state::Response {
-        let upgraded = match self.resource(&request.type_name) {
-            Ok(resource) => calls::run_plain(async move {
-                let raw = raw_state(request.raw_state.as_ref())?;
-                let state = resource.upgrade(request.version, raw)?;
-                Ok(encode(&state, resource.schema()))
-            })
-            .await
-            .flatten(),
-            Err(diagnostics) => Err(diagnostics),
-        };
-        let (upgraded_state, diagnostics) = match upgraded {
-            Ok(state) => (Some(state), Vec::new()),
-            Err(diagnostics) => (None, diagnostics.into_failure().to_wire()),
-        };
-        upgrade_resource_state::Response {
-            upgraded_state,
-            diagnostics,
-        }
-    }
-
-    pub(super) async fn move_state(
-        &self,
-        session: &Session<P::Client>,
-        request: move_resource_state::Request,
-    ) -> move_resource_state::Response {
-        let target = request.target_type_name.clone();
-        let outcome = self
-            .on_resource(
-                Call::looking(session, &target),
-                |_| move_source(request),
-                |resource, cx, source| async move {
-                    let from = source.type_name.clone();
-                    let state = resource
-                        .move_state(&cx, source)
-                        .await?
-                        .ok_or_else(|| cannot_move(&from))?;
-                    Ok(encode(&state, resource.schema()))
-                },
-            )
-            .await;
-        move_resource_state::Response {
-            target_state: outcome.value,
-            diagnostics: outcome.diagnostics,
-            target_private: outcome.private,
-        }
-    }
-
-    /// Reads the call's arguments along the resource's schema, then runs `work` on them.
-    async fn on_resource<A, T, F>(
+    /// Reads the call's arguments along the resource's schemas, then runs `work` on them.
+    pub(super) async fn on_resource<A, T, F>(
         &self,
         call: Call<'_, P::Client>,
-        arguments: impl FnOnce(&Schema) -> Result<A>,
+        arguments: impl FnOnce(&dyn DynResource<P::Client>) -> Result<A>,
         work: impl FnOnce(Resource<P::Client>, Arc<Context<P::Client>>, A) -> F,
     ) -> Outcome<T>
     where
@@ -247,7 +189,7 @@ impl<P: Provider> Service<P> {
     {
         let prepared = self
             .resource(call.type_name)
-            .and_then(|resource| Ok((arguments(resource.schema())?, resource)));
+            .and_then(|resource| Ok((arguments(&*resource)?, resource)));
         match prepared {
             Ok((arguments, resource)) => {
                 let surroundings = self.surroundings(call.session, call.private);
@@ -259,7 +201,7 @@ impl<P: Provider> Service<P> {
         }
     }
 
-    fn resource(&self, type_name: &str) -> Result<Resource<P::Client>> {
+    pub(super) fn resource(&self, type_name: &str) -> Result<Resource<P::Client>> {
         let resource = self.registry.resources.get(type_name);
         Ok(Arc::clone(
             resource.ok_or_else(|| no_such("resource", type_name))?,
@@ -267,50 +209,38 @@ impl<P: Provider> Service<P> {
     }
 }
 
-fn decode(value: Option<&DynamicValue>, schema: &Schema) -> Result<Cty> {
-    wire_value::decode(value, &schema.ty)
+pub(super) fn decode<C>(value: Option<&DynamicValue>, of: &dyn DynResource<C>) -> Result<Cty> {
+    wire_value::decode(value, &of.schema().ty)
 }
 
-fn encode(value: &Cty, schema: &Schema) -> DynamicValue {
-    wire_value::encode(value, &schema.ty)
+pub(super) fn encode<C>(value: &Cty, of: &dyn DynResource<C>) -> DynamicValue {
+    wire_value::encode(value, &of.schema().ty)
 }
 
-fn raw_state(state: Option<&wire::RawState>) -> Result<&RawValue> {
-    let json = state.map_or(&[][..], |state| &state.json);
-    serde_json::from_slice(json).map_err(|error| {
-        let why = if json.is_empty() {
-            "it was written by a Terraform before 0.12".to_owned()
-        } else {
-            error.to_string()
-        };
-        Diagnostic::error(
-            "State cannot be read",
-            format!("The state file's entry is no JSON: {why}."),
-        )
-        .into()
-    })
+/// An object's state, and its identity where that is known.
+pub(super) type Encoded = (DynamicValue, Option<ResourceIdentityData>);
+
+pub(super) fn encoded<C>(of: &dyn DynResource<C>, state: &Cty, identity: Option<&Cty>) -> Encoded {
+    let identity = identity.and_then(|it| identity::encode(it, of.identity_schema()));
+    (encode(state, of), identity)
 }
 
-fn move_source(request: move_resource_state::Request) -> Result<MoveSource> {
-    let state =
-        serde_json::from_str(raw_state(request.source_state.as_ref())?.get()).map_err(|error| {
-            Diagnostic::error(
-                "State cannot be read",
-                format!("The state to move is no JSON: {error}."),
-            )
-        })?;
-    Ok(MoveSource {
-        provider_address: request.source_provider_address,
-        type_name: request.source_type_name,
-        schema_version: request.source_schema_version,
+/// What a change left, with everything that was said of it.
+fn applied<C>(
+    of: &dyn DynResource<C>,
+    known: Option<Cty>,
+    applied: Applied,
+) -> (Encoded, Vec<wire::Diagnostic>) {
+    let Applied {
         state,
-        private: request.source_private,
-    })
-}
-
-fn cannot_move(from: &str) -> Diagnostic {
-    Diagnostic::error(
-        "Cannot be moved here",
-        format!("This resource type does not know how to take over the state of a {from}."),
+        mut diagnostics,
+    } = applied;
+    let identity = identity::of_state(of, &state, known).unwrap_or_else(|changed| {
+        diagnostics.extend(changed);
+        None
+    });
+    (
+        encoded(of, &state, identity.as_ref()),
+        diagnostics.to_wire(),
     )
 }

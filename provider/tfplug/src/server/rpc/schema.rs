@@ -10,6 +10,7 @@ const CAPABILITIES: wire::ServerCapabilities = wire::ServerCapabilities {
     plan_destroy: true,
     get_provider_schema_optional: true,
     move_resource_state: true,
+    generate_resource_config: true,
 };
 
 impl<P: Provider> Service<P> {
@@ -28,6 +29,20 @@ impl<P: Provider> Service<P> {
         for (name, data_source) in &self.registry.data_sources {
             check::data_source(name, &data_source.schema().block, &mut problems);
         }
+        for (name, resource) in &self.registry.resources {
+            if let Some(identity) = resource.identity_schema() {
+                check::identity(name, &identity.block, &mut problems);
+            }
+        }
+        for (name, list) in &self.registry.lists {
+            let listed = self.registry.resources.get(name);
+            if listed.and_then(|it| it.identity_schema()).is_none() {
+                problems.push(format!(
+                    "list {name}: there is no resource of that name with an identity"
+                ));
+            }
+            check::list(name, &list.schema().block, &mut problems);
+        }
         if problems.is_empty() {
             Ok(())
         } else {
@@ -37,11 +52,12 @@ impl<P: Provider> Service<P> {
 
     pub(super) fn metadata(&self) -> wire::get_metadata::Response {
         use wire::get_metadata::{
-            DataSourceMetadata, FunctionMetadata, ResourceMetadata, Response,
+            DataSourceMetadata, FunctionMetadata, ListResourceMetadata, ResourceMetadata, Response,
         };
         let named = |name: &&str| (*name).to_owned();
         let resources = self.registry.resources.keys().map(named);
         let data_sources = self.registry.data_sources.keys().map(named);
+        let lists = self.registry.lists.keys().map(named);
         let functions = self.registry.functions.keys().map(named);
         Response {
             server_capabilities: Some(CAPABILITIES),
@@ -53,13 +69,19 @@ impl<P: Provider> Service<P> {
                 .map(|type_name| DataSourceMetadata { type_name })
                 .collect(),
             functions: functions.map(|name| FunctionMetadata { name }).collect(),
+            list_resources: lists
+                .map(|type_name| ListResourceMetadata { type_name })
+                .collect(),
             ephemeral_resources: Vec::new(),
+            state_stores: Vec::new(),
+            actions: Vec::new(),
         }
     }
 
     pub(super) fn schemas(&self) -> wire::get_provider_schema::Response {
         let resources = self.registry.resources.iter();
         let data_sources = self.registry.data_sources.iter();
+        let lists = self.registry.lists.iter();
         wire::get_provider_schema::Response {
             // Without it core reports "missing provider schema", even where there is nothing to configure.
             provider: Some(wire_value::schema(&self.config)),
@@ -71,13 +93,35 @@ impl<P: Provider> Service<P> {
                     ((*name).to_owned(), wire_value::schema(data_source.schema()))
                 })
                 .collect(),
+            list_resource_schemas: lists
+                .map(|(name, list)| ((*name).to_owned(), wire_value::schema(list.schema())))
+                .collect(),
             functions: self.functions(),
             server_capabilities: Some(CAPABILITIES),
             ..wire::get_provider_schema::Response::default()
         }
     }
 
-    pub(super) fn functions(&self) -> HashMap<String, wire::Function> {
+    pub(super) fn identity_schemas(&self) -> wire::get_resource_identity_schemas::Response {
+        let resources = self.registry.resources.iter();
+        let identities = resources.filter_map(|(name, resource)| {
+            let identity = wire_value::identity_schema(resource.identity_schema()?);
+            Some(((*name).to_owned(), identity))
+        });
+        wire::get_resource_identity_schemas::Response {
+            identity_schemas: identities.collect(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    pub(super) fn functions_alone(&self) -> wire::get_functions::Response {
+        wire::get_functions::Response {
+            functions: self.functions(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    fn functions(&self) -> HashMap<String, wire::Function> {
         let functions = self.registry.functions.iter();
         functions
             .map(|(name, function)| {
