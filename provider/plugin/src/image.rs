@@ -8,7 +8,8 @@ pub(crate) mod engines;
 mod facts;
 #[cfg(test)]
 pub(crate) mod fixtures;
-mod import;
+pub(crate) mod identity;
+pub(crate) mod import;
 pub(crate) mod method;
 pub(crate) mod model;
 mod moved;
@@ -31,10 +32,10 @@ pub(crate) mod young;
 
 use tfplug::{
     Context, Create, Diagnostic, Diagnostics, Failure, MoveSource, Plan, Resource, Result, Update,
-    async_trait,
+    Value, async_trait,
 };
 
-use self::model::ImageModel;
+use self::{identity::ImageIdentity, model::ImageModel};
 use crate::client::Client;
 
 pub(crate) struct ImageResource;
@@ -43,7 +44,7 @@ pub(crate) struct ImageResource;
 impl Resource for ImageResource {
     type Client = Client;
     type Model = ImageModel;
-    type Identity = ();
+    type Identity = ImageIdentity;
 
     const NAME: &'static str = "consistent_db_image";
 
@@ -89,6 +90,26 @@ impl Resource for ImageResource {
 
     async fn import(&self, cx: &Context<Client>, id: String) -> Result<ImageModel> {
         import::import(cx, &id).await
+    }
+
+    fn identity(&self, image: &ImageModel) -> Option<ImageIdentity> {
+        ImageIdentity::of_state(image)
+    }
+
+    async fn import_by_identity(
+        &self,
+        cx: &Context<Client>,
+        identity: ImageIdentity,
+    ) -> Result<ImageModel> {
+        identity::import(cx, &identity).await
+    }
+
+    /// A name that its prefix gave comes back by itself.
+    fn configuration(&self, mut imported: ImageModel) -> Result<ImageModel> {
+        if imported.name_prefix.known().is_some() {
+            imported.name = Value::Null;
+        }
+        Ok(imported)
     }
 
     async fn move_state(

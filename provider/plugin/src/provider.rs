@@ -16,7 +16,7 @@ use tfplug::{Context, Provider, Registry, Result, async_trait};
 use self::{block::ProviderBlock, environment::Environment};
 use crate::{
     client::Client,
-    data::{ImageSource, ReadinessSource},
+    data::{ImageList, ImageSource, ReadinessSource},
     image::ImageResource,
 };
 
@@ -32,6 +32,7 @@ impl Provider for Consistent {
 
     fn register(&self, registry: &mut Registry<Client>) {
         registry.resource(ImageResource);
+        registry.list(ImageList);
         registry.data_source(ImageSource);
         registry.data_source(ReadinessSource);
     }

@@ -6,6 +6,7 @@ mod mocks;
 mod modes;
 mod pasted;
 mod provider_block;
+mod queries;
 mod support;
 mod upkeep;
 mod wrong;

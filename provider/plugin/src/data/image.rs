@@ -2,7 +2,7 @@
 
 mod model;
 mod passed_over;
-mod wanted;
+pub(super) mod wanted;
 
 use std::collections::BTreeMap;
 
@@ -19,14 +19,14 @@ use tracing::info;
 use self::{
     model::ImageQuery,
     passed_over::{PassedOver, listed},
-    wanted::Wanted,
+    wanted::{Arguments, Wanted},
 };
 use super::as_written;
 use crate::{
     client::Client,
     diagnose,
     image::{model::Snapshot, preflight, soundness},
-    tags,
+    tags::{self, ConfiguredTags},
 };
 
 pub(crate) struct ImageSource;
@@ -39,12 +39,12 @@ impl DataSource for ImageSource {
     const NAME: &'static str = "consistent_db_image";
 
     async fn validate(&self, _cx: &Context<Client>, config: ImageQuery) -> Result<()> {
-        null_tags(&config).or_ok(())
+        null_tags(&config.tags).or_ok(())
     }
 
     async fn read(&self, cx: &Context<Client>, config: ImageQuery) -> Result<ImageQuery> {
         let client = cx.client()?;
-        let wanted = Wanted::of(&config)?;
+        let wanted = Wanted::of(&arguments(&config))?;
         let most_recent = config.most_recent.known() == Some(&true);
         let (image, snapshots) = Box::pin(find(&client, &wanted, most_recent)).await?;
         info!(image = image.id, name = image.name, "found a proven image");
@@ -52,9 +52,20 @@ impl DataSource for ImageSource {
     }
 }
 
+fn arguments(config: &ImageQuery) -> Arguments<'_> {
+    Arguments {
+        source_instance_id: config.source_instance_id.known(),
+        engine: config.engine.known(),
+        name_regex: config.name_regex.known(),
+        tags: &config.tags,
+        max_age: config.max_age.known(),
+        verified: config.verified.known() == Some(&true),
+    }
+}
+
 /// A null says nothing about what a tag has to be.
-fn null_tags(config: &ImageQuery) -> Diagnostics {
-    let told = config.tags.known().into_iter().flatten();
+pub(super) fn null_tags(tags: &ConfiguredTags) -> Diagnostics {
+    let told = tags.known().into_iter().flatten();
     let nulls = told.filter(|(_, value)| value.is_null());
     nulls
         .map(|(key, _)| {

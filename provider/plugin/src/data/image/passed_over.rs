@@ -11,7 +11,7 @@ const MOST: usize = 10;
 
 /// An image, and everything that speaks against it.
 #[derive(Debug)]
-pub(super) struct PassedOver {
+pub(in crate::data) struct PassedOver {
     pub(super) image: Image,
     pub(super) why: Vec<String>,
 }

@@ -8,16 +8,27 @@ use regex_lite::Regex;
 use tfplug::{Diagnostic, Result};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{model::ImageQuery, passed_over::PassedOver};
+use super::passed_over::PassedOver;
 use crate::{
     duration,
     image::soundness,
-    tags::{self, Tags},
+    tags::{self, ConfiguredTags, Tags},
 };
 
-/// The configuration, understood. None is anything.
+/// The arguments of a search, as they are written.
+#[derive(Debug)]
+pub(in crate::data) struct Arguments<'a> {
+    pub(in crate::data) source_instance_id: Option<&'a String>,
+    pub(in crate::data) engine: Option<&'a String>,
+    pub(in crate::data) name_regex: Option<&'a String>,
+    pub(in crate::data) tags: &'a ConfiguredTags,
+    pub(in crate::data) max_age: Option<&'a String>,
+    pub(in crate::data) verified: bool,
+}
+
+/// Those arguments, understood. None is anything.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(in crate::data) struct Wanted {
     pub(super) source_instance_id: Option<String>,
     pub(super) engine: Option<String>,
     pub(super) name: Option<Regex>,
@@ -28,7 +39,7 @@ pub(super) struct Wanted {
 }
 
 /// A validator: names of engines that this provider knows.
-pub(super) fn engine(name: &str) -> Result<(), String> {
+pub(in crate::data) fn engine(name: &str) -> Result<(), String> {
     if ENGINES.iter().any(|engine| engine.name == name) {
         return Ok(());
     }
@@ -41,7 +52,7 @@ pub(super) fn engine(name: &str) -> Result<(), String> {
 }
 
 /// A validator: regular expressions.
-pub(super) fn pattern(text: &str) -> Result<(), String> {
+pub(in crate::data) fn pattern(text: &str) -> Result<(), String> {
     compiled(text).map(drop)
 }
 
@@ -52,31 +63,31 @@ fn compiled(text: &str) -> Result<Regex, String> {
 }
 
 impl Wanted {
-    pub(super) fn of(config: &ImageQuery) -> Result<Self> {
+    pub(in crate::data) fn of(arguments: &Arguments<'_>) -> Result<Self> {
         let wrong = |attribute: &'static str| {
             move |detail: String| {
                 Diagnostic::error(format!("Invalid value for \"{attribute}\""), detail)
                     .at(attribute)
             }
         };
-        let name = config.name_regex.known().map(|text| compiled(text));
-        let max_age = config.max_age.known().map(|text| {
+        let name = arguments.name_regex.map(|text| compiled(text));
+        let max_age = arguments.max_age.map(|text| {
             let age = duration::parse(text)?;
             Ok((text.clone(), age))
         });
         Ok(Self {
-            source_instance_id: config.source_instance_id.known().cloned(),
-            engine: config.engine.known().cloned(),
+            source_instance_id: arguments.source_instance_id.cloned(),
+            engine: arguments.engine.cloned(),
             name: name.transpose().map_err(wrong("name_regex"))?,
             // What is not known by now is null, and that was refused.
-            tags: tags::known(&config.tags).unwrap_or_default(),
+            tags: tags::known(arguments.tags).unwrap_or_default(),
             max_age: max_age.transpose().map_err(wrong("max_age"))?,
-            verified: config.verified.known() == Some(&true),
+            verified: arguments.verified,
         })
     }
 
     /// The images that match, the newest first, and the others.
-    pub(super) fn judge(
+    pub(in crate::data) fn judge(
         &self,
         images: Vec<Image>,
         now: OffsetDateTime,
