@@ -1,6 +1,7 @@
 //! What a provider block says about AWS, and the clients that it leads to.
 
 mod account;
+mod call_log;
 mod clients;
 mod credentials;
 mod metadata;

@@ -30,6 +30,9 @@ impl Provider for Consistent {
 
     const ADDRESS: &'static str = "registry.terraform.io/consistent-db/consistent";
 
+    /// The AWS SDK's crates: at `TRACE` they show tags, scripts and web identity tokens.
+    const TALKATIVE: &'static [&'static str] = &["aws_"];
+
     fn register(&self, registry: &mut Registry<Client>) {
         registry.resource(ImageResource);
         registry.list(ImageList);

@@ -15,6 +15,10 @@ pub trait Provider: Send + Sync + 'static {
     /// The source address, e.g. `registry.terraform.io/acme/toy`.
     const ADDRESS: &'static str;
 
+    /// Modules of libraries, by the beginning of their names, that log whole requests and answers, and a line for each
+    /// of their own steps. They are logged one level below everything else, and never at `TRACE`.
+    const TALKATIVE: &'static [&'static str] = &[];
+
     /// Adds everything that the provider offers.
     fn register(&self, registry: &mut Registry<Self::Client>);
 

@@ -8,7 +8,9 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::sync::OnceCell;
 
 use super::{
-    Caller, ConfigError, Settings, account, credentials, metadata, region, retries,
+    Caller, ConfigError, Settings, account,
+    call_log::CallLog,
+    credentials, metadata, region, retries,
     user_agent::{self, Appendix},
 };
 use crate::http;
@@ -118,7 +120,7 @@ impl fmt::Debug for Clients {
     }
 }
 
-/// A service's configuration: the shared one, its endpoint, its retries, the user agent's appendix.
+/// A service's configuration: the shared one, its endpoint, its retries, its log, the user agent's appendix.
 macro_rules! configured {
     ($service:ident, $sdk:expr, $settings:expr, $endpoint:ident) => {{
         let settings: &Settings = $settings;
@@ -128,7 +130,8 @@ macro_rules! configured {
         }
         config = config
             .retry_partition(retries::partition(settings))
-            .retry_classifier(retries::NetworkRetries);
+            .retry_classifier(retries::NetworkRetries)
+            .interceptor(CallLog);
         if let Some(appendix) = Appendix::from_env() {
             config = config.interceptor(appendix);
         }

@@ -24,21 +24,31 @@ const TIMESTAMP: &[BorrowedFormatItem<'_>] =
 /// The transport's own chatter: of interest to nobody but whoever asks for everything.
 const TRANSPORT: [&str; 6] = ["h2", "hyper", "hyper_util", "rustls", "tonic", "tower"];
 
-/// Sends everything from `tracing` to Terraform, and panics, too. Does nothing if the program has its own subscriber.
-pub(super) fn install() {
-    let level = level(|name| std::env::var(name).ok());
+/// Sends everything from `tracing` to Terraform, and panics, too: what is `talkative` one level below the rest. Does
+/// nothing if the program has its own subscriber.
+pub(super) fn install(talkative: &[&str]) {
+    let targets = targets(level(|name| std::env::var(name).ok()), talkative);
+    let subscriber = tracing_subscriber::registry().with(Hclog.with_filter(targets));
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    }
+}
+
+fn targets(level: LevelFilter, talkative: &[&str]) -> Targets {
     let transport = if level == LevelFilter::TRACE {
         level
     } else {
         level.min(LevelFilter::WARN)
     };
-    let targets = Targets::new()
+    let quieter = match level {
+        LevelFilter::TRACE => LevelFilter::DEBUG,
+        LevelFilter::DEBUG => LevelFilter::INFO,
+        other => other,
+    };
+    Targets::new()
         .with_default(level)
-        .with_targets(TRANSPORT.map(|target| (target, transport)));
-    let subscriber = tracing_subscriber::registry().with(Hclog.with_filter(targets));
-    if tracing::subscriber::set_global_default(subscriber).is_ok() {
-        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-    }
+        .with_targets(TRANSPORT.map(|target| (target, transport)))
+        .with_targets(talkative.iter().map(|target| (*target, quieter)))
 }
 
 /// What Terraform will show anyway: more would be written for nobody. Without a wish only warnings.
@@ -156,6 +166,12 @@ impl Visit for Fields {
         self.put(field, json!(value));
     }
 
+    /// Durations in ms, as the standard library counts them.
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        let number = u64::try_from(value).map(Json::from);
+        self.put(field, number.unwrap_or_else(|_| json!(value.to_string())));
+    }
+
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.put(field, json!(value));
     }
@@ -179,6 +195,35 @@ mod tests {
         assert_eq!(parsed["attempt"], 2);
         let timestamp = parsed["@timestamp"].as_str().expect("a string");
         assert_eq!(timestamp.len(), "2006-01-02T15:04:05.000000Z".len());
+    }
+
+    #[test]
+    fn the_talkative_are_heard_one_level_below_the_rest() {
+        let heard = |wish: LevelFilter, target: &str| {
+            let targets = targets(wish, &["sdk_"]);
+            let levels = [
+                Level::ERROR,
+                Level::WARN,
+                Level::INFO,
+                Level::DEBUG,
+                Level::TRACE,
+            ];
+            let heard = levels
+                .into_iter()
+                .filter(|level| targets.would_enable(target, level));
+            heard.last().map(LevelFilter::from_level)
+        };
+        let (trace, debug) = (LevelFilter::TRACE, LevelFilter::DEBUG);
+        for (wish, ours, talkative) in [
+            (trace, trace, debug),
+            (debug, debug, LevelFilter::INFO),
+            (LevelFilter::INFO, LevelFilter::INFO, LevelFilter::INFO),
+            (LevelFilter::WARN, LevelFilter::WARN, LevelFilter::WARN),
+        ] {
+            assert_eq!(heard(wish, "toy::thing"), Some(ours));
+            assert_eq!(heard(wish, "sdk_runtime::client"), Some(talkative));
+        }
+        assert_eq!(heard(debug, "h2::codec"), Some(LevelFilter::WARN));
     }
 
     #[test]

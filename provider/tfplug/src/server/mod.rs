@@ -90,7 +90,7 @@ async fn run<P: Provider>(provider: P) -> Result<(), ServeError> {
     } else {
         Invitation::read(|name| std::env::var(name).ok())?
     };
-    log::install();
+    log::install(P::TALKATIVE);
     let lifecycle = Lifecycle::default();
     let service = Service::new(provider, lifecycle.clone());
     service
