@@ -5,6 +5,7 @@
 //! [`ec2::instances`] and [`ssm::agent`].
 
 pub mod config;
+pub mod digest;
 pub mod ec2;
 mod errors;
 mod http;

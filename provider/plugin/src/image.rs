@@ -25,6 +25,7 @@ mod settings;
 mod snapshot_tags;
 pub(crate) mod soundness;
 mod timeouts;
+mod triggers;
 mod unique;
 mod update;
 mod validate;

@@ -45,7 +45,8 @@ pub(crate) struct ImageModel {
     /// How the volumes are captured. `create_image` (default): one `CreateImage` call without reboot.
     #[tf(optional, default = "create_image", validate = validate::one_of(&["create_image"]))]
     pub(super) capture: Value<String>,
-    /// Any text under any name, but no secrets: an import finds it in a tag of the image. A change makes a new image.
+    /// Any text under any name. A change makes a new image, which bears no more of it than a digest. An imported image has that
+    /// digest in its state, as `consistent:digest`, and changes nothing where it is the configuration's.
     #[tf(optional)]
     pub(super) triggers: Value<BTreeMap<String, Value<String>>>,
     /// Tags of the image and its snapshots, over the provider's `default_tags`. At most 37 with those; keys that begin

@@ -8,7 +8,7 @@ use super::{
     model::ImageModel,
     preflight,
     private::{INPUTS_UNKNOWN, REPLACES},
-    snapshot_tags, unique,
+    snapshot_tags, triggers, unique,
 };
 use crate::{client::Client, tags};
 
@@ -36,6 +36,8 @@ pub(super) async fn plan(cx: &Context<Client>, plan: &mut Plan<ImageModel>) -> R
     }
     if is_replaced(plan, &prior) {
         delete::plan(&prior)?;
+    } else if triggers::only_worded(&prior, &plan.planned) {
+        plan.planned = prior;
     }
     Ok(())
 }
@@ -117,7 +119,7 @@ fn plan_inputs(plan: &mut Plan<ImageModel>, prior: &ImageModel, unknown: bool) {
     let others = [
         ("capture", prior.capture != planned.capture),
         ("quiesce", prior.quiesce != planned.quiesce),
-        ("triggers", prior.triggers != planned.triggers),
+        (triggers::ATTRIBUTE, !triggers::unchanged(prior, planned)),
     ];
     let others = others
         .into_iter()

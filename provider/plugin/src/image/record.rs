@@ -1,6 +1,7 @@
 //! What EC2 does not know of an image's configuration, kept in tags of the image: an import finds it there.
 //!
-//! It is JSON, without what is default anyway: `{"quiesce":{"max_hold_seconds":30},"triggers":{"release":"2026.11"}}`.
+//! It is JSON, without what is default anyway: `{"quiesce":{"max_hold_seconds":30},"consistent:digest":"5c0b..."}`. Of
+//! `triggers` it has that digest; images of early builds have the words themselves.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use quiesce::engines::ENGINES;
 use serde_json::{Map, Value as Json};
 use tfplug::{Cty, DecodeError, Model, Number};
 
-use super::model::ImageModel;
+use super::{model::ImageModel, triggers};
 
 /// A tag's value (EC2 user guide, "Tag restrictions"), in characters.
 const LONGEST: usize = 256;
@@ -24,13 +25,18 @@ fn attributes() -> impl Iterator<Item = &'static str> {
         "quiesce",
         "skip_destroy",
         "timeouts",
-        "triggers",
+        triggers::ATTRIBUTE,
     ])
 }
 
 /// The tags that record how `model` is configured; none where it is too long for them.
 pub(super) fn tags(model: &ImageModel) -> BTreeMap<String, String> {
-    let text = Json::Object(differing(model)).to_string();
+    let mut told = differing(model);
+    told.remove(triggers::ATTRIBUTE);
+    if let Some(digest) = triggers::digest_of(model) {
+        told.insert(triggers::DIGEST.to_owned(), digest.into());
+    }
+    let text = Json::Object(told).to_string();
     let letters: Vec<char> = text.chars().collect();
     if letters.len() > LONGEST * CONFIGURATION.len() {
         return BTreeMap::new();
@@ -51,7 +57,9 @@ pub(super) fn read(tags: &BTreeMap<String, String>) -> Option<BTreeMap<String, C
         return None;
     };
     let known = attributes().filter_map(|name| Some((name.to_owned(), cty(told.get(name)?)?)));
-    Some(known.collect())
+    let digest = told.get(triggers::DIGEST).and_then(Json::as_str);
+    let digest = digest.map(|it| (triggers::ATTRIBUTE.to_owned(), triggers::of_digest(it)));
+    Some(known.chain(digest).collect())
 }
 
 /// A model that is configured with `told`, and else as by default.
@@ -195,9 +203,11 @@ mod tests {
             create: "90m".into(),
             ..Timeouts::default()
         });
+        let digest = triggers::digest_of(&model).expect("triggers");
         assert_eq!(
             tags(&model)[CONFIGURATION[0]],
-            r#"{"name_prefix":"orders-","postgresql":{"port":5433},"quiesce":{"max_hold_seconds":30},"skip_destroy":true,"timeouts":{"create":"90m"},"triggers":{"release":"2026.11 \"x\""}}"#
+            r#"{"consistent:digest":"DIGEST","name_prefix":"orders-","postgresql":{"port":5433},"quiesce":{"max_hold_seconds":30},"skip_destroy":true,"timeouts":{"create":"90m"}}"#
+                .replace("DIGEST", &digest)
         );
         let (again, mut expected) = (read_back(&model).into_cty(), model.into_cty());
         let Cty::Map(attributes) = &mut expected else {
@@ -207,6 +217,8 @@ mod tests {
             "postgresql".to_owned(),
             again.attribute("postgresql").clone(),
         );
+        let told = triggers::of_digest(&digest);
+        attributes.insert(triggers::ATTRIBUTE.to_owned(), told);
         assert_eq!(again, expected);
         assert_eq!(
             again.attribute("postgresql").attribute("port"),
@@ -216,17 +228,43 @@ mod tests {
 
     #[test]
     fn a_long_record_takes_two_tags_and_one_that_is_too_long_none() {
-        let with = |length: usize| {
-            let mut model = from(&[]);
-            let value = Value::Known("ä".repeat(length));
-            model.triggers = Value::Known([("x".to_owned(), value)].into());
-            model
+        let options = |length: usize| {
+            let directory = Cty::String(format!("/{}", "ä".repeat(length)));
+            engine(&[("data_directory", directory)])
         };
+        let with = |length: usize| from(&[("postgresql", options(length))]);
         let long = with(400);
         let lengths: Vec<usize> = tags(&long).values().map(|it| it.chars().count()).collect();
-        assert_eq!(lengths, [256, 165]);
-        assert_eq!(read_back(&long).triggers, long.triggers);
+        assert_eq!(lengths, [256, 181]);
+        assert_eq!(
+            read_back(&long).into_cty().attribute("postgresql"),
+            &options(400)
+        );
         assert!(tags(&with(500)).is_empty());
+    }
+
+    /// However many there are, and whatever is in them.
+    #[test]
+    fn triggers_leave_no_word_in_a_tag() {
+        let mut model = from(&[]);
+        let word = |n: u8| (format!("name{n}"), format!("canary{n}").into());
+        model.triggers = Value::Known((0..50).map(word).collect());
+        let tags = tags(&model);
+        let text: String = tags.values().map(String::as_str).collect();
+        assert!(!text.contains("canary") && !text.contains("name"), "{text}");
+        assert_eq!(
+            read_back(&model).triggers.known().map(BTreeMap::len),
+            Some(1)
+        );
+    }
+
+    #[test]
+    fn what_an_early_build_recorded_is_read() {
+        let text = r#"{"triggers":{"release":"2026.11"}}"#;
+        let tags = [(CONFIGURATION[0].to_owned(), text.to_owned())].into();
+        let model = configured(read(&tags).expect("a record")).expect("a model");
+        let words = [("release".to_owned(), "2026.11".into())];
+        assert_eq!(model.triggers, Value::Known(words.into()));
     }
 
     #[test]
