@@ -13,8 +13,17 @@ pub struct Plan {
     pub method: Choice,
     pub max_hold: MaxHold,
     pub attempts: Attempts,
-    /// From the start of the run to the seal. Undoing what failed may take longer.
+    /// From the start of the work to the seal. Undoing what failed may take longer.
     pub within: Duration,
+    /// How much of it was over before the run starts.
+    pub spent: Duration,
+}
+
+impl Plan {
+    /// From the start of the run to the seal.
+    pub(crate) fn left(&self) -> Duration {
+        self.within.saturating_sub(self.spent)
+    }
 }
 
 /// The image to make.

@@ -136,7 +136,7 @@ impl<G: Guest, I: Imager> Run<G, I> {
         let early = matches!(failure.step, Step::Arm | Step::Hold | Step::Capture);
         let undone = matches!(failure.database, Database::NeverHeld | Database::Released)
             && matches!(failure.image, ImageFate::None | ImageFate::Discarded);
-        let in_time = Instant::now() + wait < self.recorder.started + self.plan.within;
+        let in_time = Instant::now() + wait < self.recorder.started + self.plan.left();
         let allowed = failure.attempts < self.plan.attempts.as_u32();
         (early && undone && in_time && allowed && !self.stop.is_cancelled()).then_some(wait)
     }

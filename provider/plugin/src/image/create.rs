@@ -56,7 +56,7 @@ pub(super) async fn create(
     waited.unwrap_or_else(|_elapsed| Err(out_of_time(run.within).into()))?;
     let left = run.within.saturating_sub(began.elapsed());
     young::grow_up(&client.clients, &instance_id, left, cx.stop()).await?;
-    run.within = run.within.saturating_sub(began.elapsed());
+    run.spent = began.elapsed();
 
     info!(
         instance = instance_id,
@@ -71,6 +71,8 @@ pub(super) async fn create(
     {
         Ok(proof) => {
             take_image(cx, &client, &mut planned, &proof).await;
+            let ms = began.elapsed().as_millis();
+            info!(image = proof.image.0, ms, "the image is made");
             Ok(planned)
         }
         Err(failure) => Err(failed(cx, &instance_id, planned, &failure)?),
@@ -100,6 +102,7 @@ fn run(client: &Client, planned: &ImageModel) -> Result<quiesce::Plan> {
         max_hold: max_hold(quiesce)?,
         attempts: attempts(quiesce)?,
         within: Work::Create.limit(planned)?,
+        spent: Duration::ZERO,
     })
 }
 

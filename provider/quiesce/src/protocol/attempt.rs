@@ -101,7 +101,7 @@ impl<G, I> Attempt<G, I> {
         number: u32,
         recorder: Arc<Recorder>,
     ) -> Self {
-        let deadline = recorder.started + plan.within;
+        let deadline = recorder.started + plan.left();
         let debts = Mutex::new(Debts {
             hold: Hold::None,
             capture: Capture::None,

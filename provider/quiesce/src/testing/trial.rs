@@ -104,6 +104,7 @@ pub fn plan(max_hold_seconds: u64) -> Plan {
         max_hold: MaxHold::from_seconds(max_hold_seconds).expect("in range"),
         attempts: Attempts::default(),
         within: Duration::from_mins(40),
+        spent: Duration::ZERO,
     }
 }
 

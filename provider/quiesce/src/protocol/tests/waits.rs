@@ -125,7 +125,8 @@ async fn a_run_that_is_out_of_time_in_a_capture_says_so() {
     let lags = Fault::Meanwhile(Event::SnapshotLags(s(70)));
     let world = World::new(Profile::quick(), &[once(Call::Begin, lags)]);
     let run = Plan {
-        within: s(20),
+        within: s(50),
+        spent: s(30),
         ..plan(60)
     };
     let (guest, imager) = (
