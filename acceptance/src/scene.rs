@@ -71,6 +71,18 @@ impl<'a> Scene<'a> {
         self.stage.lab.fault(fault);
     }
 
+    /// Lifts all faults.
+    pub fn mend(&self) {
+        self.stage.lab.clear_faults();
+    }
+
+    /// An image takes this long more once its snapshots are taken.
+    pub fn images_take(&self, ms: u64) {
+        self.stage
+            .lab
+            .configure(|settings| settings.capture.completes_after_ms = ms);
+    }
+
     /// The snapshots of each image at these times after `CreateImage`, in the order of its devices: root, data, WAL.
     pub fn snapshots_at(&self, ms: &[u64]) {
         let ms = ms.to_vec();
@@ -247,18 +259,33 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// The stage that scenarios share, one layout at a time.
-#[derive(Default)]
-pub struct Theatre(Option<Stage>);
+/// A lab in which one scenario after the other plays, one layout at a time.
+pub struct Theatre {
+    purpose: String,
+    stage: Option<Stage>,
+}
 
 impl Theatre {
+    /// A closed one. Scenarios that run at the same time need one each.
+    pub fn new(number: usize) -> Self {
+        Self {
+            purpose: format!("scenarios-{number}"),
+            stage: None,
+        }
+    }
+
+    /// What its stage is set for.
+    pub fn layout(&self) -> Option<Layout> {
+        self.stage.as_ref().map(|stage| stage.layout)
+    }
+
     /// A scene on the stage of `layout`, which is set unless it is there.
     pub async fn scene(&mut self, layout: Layout) -> Result<Scene<'_>, Error> {
-        if self.0.as_ref().is_none_or(|stage| stage.layout != layout) {
+        if self.layout() != Some(layout) {
             self.strike().await?;
-            self.0 = Some(Stage::set("scenarios", layout, Intensity::Steady).await?);
+            self.stage = Some(Stage::set(&self.purpose, layout, Intensity::Steady).await?);
         }
-        match &self.0 {
+        match &self.stage {
             Some(stage) => Scene::set(stage).await,
             None => Err(Error::Unexpected("the stage was just set".into())),
         }
@@ -266,7 +293,7 @@ impl Theatre {
 
     /// Takes the stage down, whatever state it is in.
     pub async fn strike(&mut self) -> Result<(), Error> {
-        match self.0.take() {
+        match self.stage.take() {
             Some(stage) => stage.strike().await,
             None => Ok(()),
         }

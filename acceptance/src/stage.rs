@@ -52,6 +52,8 @@ pub struct Stage {
     /// The account's owner.
     pub account: Account,
     pub layout: Layout,
+    /// What its servers are launched of.
+    image: String,
     /// The production server.
     pub instance: String,
     pub machine: Machine,
@@ -63,11 +65,12 @@ impl Stage {
     pub async fn set(purpose: &str, layout: Layout, intensity: Intensity) -> Result<Self, Error> {
         let lab = open_lab(purpose).await?;
         match Self::in_lab(&lab, layout, intensity).await {
-            Ok((instance, machine, load)) => Ok(Self {
+            Ok((image, machine, load)) => Ok(Self {
                 account: Account::new(&Access::of(&lab, User::Operator)),
                 lab,
                 layout,
-                instance,
+                image,
+                instance: machine.name().to_owned(),
                 machine,
                 load,
             }),
@@ -90,7 +93,18 @@ impl Stage {
             .machine(&instance)
             .ok_or_else(|| Error::Unexpected(format!("{instance} has no machine")))?;
         let load = Load::start(&machine, intensity).await?;
-        Ok((instance, machine, load))
+        Ok((image, machine, load))
+    }
+
+    /// More servers like the production server, without clients; whoever asks for them terminates them.
+    pub async fn more_servers(&self, count: usize) -> Result<Vec<String>, Error> {
+        let launched =
+            (1..=count).map(|number| self.lab.launch(&self.image, &format!("server-{number}")));
+        let servers = launched.collect::<Result<Vec<String>, _>>()?;
+        for server in &servers {
+            self.lab.ready(server, BOOT_WITHIN).await?;
+        }
+        Ok(servers)
     }
 
     /// What terraform's user has: no more than the policy that the project asks for.

@@ -91,17 +91,43 @@ impl Terraform {
 
     /// The attributes of one resource as the state has them; `None` where it is not in the state.
     pub async fn attributes(&self, address: &str) -> Result<Option<Value>, Error> {
+        let resources = self.resources().await?;
+        let found = resources.iter().find(|one| one["address"] == address);
+        Ok(found.map(|resource| resource["values"].clone()))
+    }
+
+    /// Every resource of the state, as `terraform show -json` has it.
+    pub async fn resources(&self) -> Result<Vec<Value>, Error> {
         let shown = self.run(&["show", "-json"]).await?.succeeded()?;
         let state: Value = serde_json::from_str(shown.output.trim())
             .map_err(|error| Error::Unexpected(format!("{error} in {shown}")))?;
         let resources = &state["values"]["root_module"]["resources"];
-        Ok(resources
-            .as_array()
-            .and_then(|all| all.iter().find(|one| one["address"] == address))
-            .map(|resource| resource["values"].clone()))
+        Ok(resources.as_array().cloned().unwrap_or_default())
     }
 
-    fn start(&self, arguments: &[&str]) -> Result<Run, Error> {
+    /// A command until its end, with all that providers log at `level` meanwhile.
+    pub async fn logged(
+        &self,
+        level: &str,
+        arguments: &[&str],
+    ) -> Result<(Outcome, String), Error> {
+        let log = self.directory.path().join("log");
+        let mut command = self.command(arguments);
+        command.env_remove("TF_LOG");
+        command
+            .env("TF_LOG_PROVIDER", level)
+            .env("TF_LOG_PATH", &log);
+        let outcome = Run::start(command, arguments)?.finish(LIMIT).await?;
+        let text = fs::read_to_string(&log).map_err(Error::io("terraform's log"))?;
+        Ok((outcome, text))
+    }
+
+    /// Starts any command.
+    pub fn start(&self, arguments: &[&str]) -> Result<Run, Error> {
+        Run::start(self.command(arguments), arguments)
+    }
+
+    fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(&self.binary);
         command
             .args(arguments)
@@ -115,7 +141,7 @@ impl Terraform {
             .env("CHECKPOINT_DISABLE", "1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null());
-        Run::start(command, arguments)
+        command
     }
 }
 

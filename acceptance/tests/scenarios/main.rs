@@ -1,14 +1,19 @@
-//! The scenarios: the real terraform against the lab, with a real database under load. One lab and one server for
-//! all of them; after one that fails both are made anew.
+//! The scenarios: the real terraform against the lab, with a real database under load. They mostly wait, so that a few
+//! play at the same time, each in a lab with a server that it shares with none of them; after one that fails both are
+//! made anew.
 //!
 //! Run one with `cargo test --package acceptance --test scenarios -- <part of its name>`.
 
 mod adoption;
 mod content;
 mod kills;
+mod limits;
+mod logs;
+mod many;
 mod permissions;
 mod proof;
 mod refusals;
+mod theatres;
 
 use std::{pin::Pin, process::ExitCode, sync::Arc, time::Duration};
 
@@ -18,11 +23,14 @@ use acceptance::{
 };
 use lab::host::Layout;
 use libtest_mimic::{Arguments, Failed, Trial};
+use theatres::Theatres;
 use tokio::{
     runtime::Runtime,
-    sync::Mutex,
     time::{Instant, timeout},
 };
+
+/// Scenarios at a time, unless `--test-threads` says otherwise: what two cores carry without a deadline missed.
+const AT_ONCE: usize = 3;
 
 /// No scenario takes this long; one that does hangs.
 const LIMIT: Duration = Duration::from_mins(4);
@@ -53,23 +61,24 @@ use scenarios;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // One server, one pair of cores: nothing runs beside a scenario.
-    arguments.test_threads = Some(1);
+    let at_once = *arguments.test_threads.get_or_insert(AT_ONCE);
     let runtime = Arc::new(Runtime::new().expect("threads"));
-    let theatre = Arc::new(Mutex::new(Theatre::default()));
-    let conclusion = libtest_mimic::run(&arguments, trials(&runtime, &theatre));
-    let closed = runtime.block_on(async { theatre.lock().await.strike().await });
-    if let Err(error) = closed {
+    let theatres = Arc::new(Theatres::new(at_once));
+    let conclusion = libtest_mimic::run(&arguments, trials(&runtime, &theatres));
+    if let Err(error) = runtime.block_on(theatres.strike()) {
         eprintln!("the lab was not torn down: {error}");
         return ExitCode::FAILURE;
     }
     conclusion.exit_code()
 }
 
-fn trials(runtime: &Arc<Runtime>, theatre: &Arc<Mutex<Theatre>>) -> Vec<Trial> {
+fn trials(runtime: &Arc<Runtime>, theatres: &Arc<Theatres>) -> Vec<Trial> {
     let chapters = [
         content::all(),
         adoption::all(),
+        many::all(),
+        limits::all(),
+        logs::all(),
         permissions::all(),
         refusals::all(),
         proof::all(),
@@ -80,18 +89,18 @@ fn trials(runtime: &Arc<Runtime>, theatre: &Arc<Mutex<Theatre>>) -> Vec<Trial> {
     all.sort_by_key(|scenario| scenario.layout);
     all.into_iter()
         .map(|scenario| {
-            let (runtime, theatre) = (runtime.clone(), theatre.clone());
+            let (runtime, theatres) = (runtime.clone(), theatres.clone());
             Trial::test(scenario.name.clone(), move || {
+                let mut theatre = theatres.lend(scenario.layout);
                 runtime
-                    .block_on(play(&theatre, &scenario))
+                    .block_on(play(&mut theatre, &scenario))
                     .map_err(Failed::from)
             })
         })
         .collect()
 }
 
-async fn play(theatre: &Mutex<Theatre>, scenario: &Scenario) -> Result<(), Error> {
-    let mut theatre = theatre.lock().await;
+async fn play(theatre: &mut Theatre, scenario: &Scenario) -> Result<(), Error> {
     let began = Instant::now();
     let scene = theatre.scene(scenario.layout).await?;
     let played = timeout(LIMIT, (scenario.play)(&scene)).await;
