@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     examination::examine,
-    findings::{Balance, Findings},
+    findings::{Findings, Sums},
 };
 use crate::ledger::Comparison;
 
@@ -28,7 +28,7 @@ pub struct Examination {
     pub ready_after: Duration,
     /// Each check, or why it could not be made.
     pub findings: Result<Findings, String>,
-    pub balance: Result<Balance, String>,
+    pub sums: Result<Sums, String>,
     pub commits: Result<Comparison, String>,
 }
 
@@ -42,7 +42,7 @@ pub enum Flaw {
     /// A check that cannot even be made, and the server's error.
     Unchecked(String),
     Corrupt(Findings),
-    Unbalanced(Balance),
+    Unbalanced(Sums),
     /// So many commits are gone that were acknowledged before the capture began.
     LostCommits(usize),
     /// So many commits are there that were sent after the capture should have been over.
@@ -62,11 +62,11 @@ impl Judgement {
 impl Examination {
     fn flaws(&self) -> Vec<Flaw> {
         let findings = self.findings.as_ref().map(Findings::flaw);
-        let balance = self.balance.as_ref().map(Balance::flaw);
+        let sums = self.sums.as_ref().map(Sums::flaw);
         let commits = self.commits.as_ref();
         [
-            findings.unwrap_or_else(|error| Some(unchecked("pg_amcheck", error))),
-            balance.unwrap_or_else(|error| Some(unchecked("the sums", error))),
+            findings.unwrap_or_else(|error| Some(unchecked("the checks", error))),
+            sums.unwrap_or_else(|error| Some(unchecked("the sums", error))),
             commits.map_or_else(|error| Some(unchecked("the ledger", error)), lost),
             commits.map_or(None, ahead),
         ]
@@ -82,9 +82,9 @@ impl Findings {
     }
 }
 
-impl Balance {
+impl Sums {
     fn flaw(&self) -> Option<Flaw> {
-        (!self.holds()).then(|| Flaw::Unbalanced(self.clone()))
+        (!self.agree()).then(|| Flaw::Unbalanced(self.clone()))
     }
 }
 
@@ -107,7 +107,7 @@ impl Flaw {
             Self::NoImage(_) => "no image".into(),
             Self::DoesNotStart(reason) => format!("does not start: {reason}"),
             Self::Unchecked(_) => "a check fails".into(),
-            Self::Corrupt(_) => "pg_amcheck finds corruption".into(),
+            Self::Corrupt(_) => "checks find corruption".into(),
             Self::Unbalanced(_) => "sums disagree".into(),
             Self::LostCommits(_) => "acknowledged commits lost".into(),
             Self::CommitsAhead(_) => "commits from after the capture".into(),
@@ -122,16 +122,12 @@ impl fmt::Display for Flaw {
             Self::DoesNotStart(_) => f.write_str(&self.kind()),
             Self::Unchecked(check) => write!(f, "a check fails: {check}"),
             Self::Corrupt(Findings { count, first }) => {
-                write!(f, "pg_amcheck finds {count} errors")?;
+                write!(f, "checks find {count} errors")?;
                 first
                     .iter()
                     .try_for_each(|first| write!(f, ", first: {first}"))
             }
-            Self::Unbalanced(balance) => write!(
-                f,
-                "sums disagree: accounts {}, branches {}, tellers {}, history {}",
-                balance.accounts, balance.branches, balance.tellers, balance.history
-            ),
+            Self::Unbalanced(sums) => write!(f, "sums disagree: {sums}"),
             Self::LostCommits(count) => write!(f, "{count} acknowledged commits lost"),
             Self::CommitsAhead(count) => write!(f, "{count} commits from after the capture"),
         }
@@ -142,11 +138,15 @@ impl fmt::Display for Flaw {
 mod tests {
     use super::*;
 
+    fn sums(lines: &str) -> Result<Sums, String> {
+        Sums::parse(lines).ok_or_else(String::new)
+    }
+
     fn examination() -> Examination {
         Examination {
             ready_after: Duration::from_secs(2),
             findings: Ok(Findings::default()),
-            balance: Balance::parse("4|4|4|4").ok_or_else(String::new),
+            sums: sums("accounts 4\ntellers 4"),
             commits: Ok(Comparison {
                 promised: 100,
                 lost: vec![],
@@ -163,10 +163,8 @@ mod tests {
     #[test]
     fn every_flaw_is_reported() {
         let all_wrong = Examination {
-            findings: Ok(Findings::parse(
-                "btree index \"bench.public.t\":\n    ERROR:  x\n",
-            )),
-            balance: Balance::parse("4|4|4|5").ok_or_else(String::new),
+            findings: Ok(Findings::new(vec!["index t: x".into()])),
+            sums: sums("accounts 4\ntellers 5"),
             commits: Ok(Comparison {
                 promised: 100,
                 lost: vec![7, 8],
@@ -179,8 +177,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                "pg_amcheck finds 1 errors, first: btree index \"bench.public.t\": ERROR:  x",
-                "sums disagree: accounts 4, branches 4, tellers 4, history 5",
+                "checks find 1 errors, first: index t: x",
+                "sums disagree: accounts 4, tellers 5",
                 "2 acknowledged commits lost",
                 "1 commits from after the capture",
             ]
@@ -190,7 +188,7 @@ mod tests {
     #[test]
     fn a_check_that_cannot_be_made_is_a_flaw() {
         let unreadable = Examination {
-            balance: Err("could not read block 7".into()),
+            sums: Err("could not read block 7".into()),
             commits: Err("could not open file".into()),
             ..examination()
         };

@@ -96,12 +96,6 @@ impl Ledger {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found(Vec<RangeInclusive<u64>>);
 
-/// Answers the ranges that [`Found::parse`] reads.
-pub const FOUND_QUERY: &str = "\
-SELECT min(sequence) || '-' || max(sequence) \
-FROM (SELECT sequence, sequence - row_number() OVER (ORDER BY sequence) AS island FROM ledger) AS numbered \
-GROUP BY island ORDER BY min(sequence)";
-
 impl Found {
     /// Reads `first-last` lines; `None` where a line is anything else.
     pub fn parse(lines: &str) -> Option<Self> {

@@ -17,6 +17,7 @@ pub mod leftovers;
 pub mod load;
 pub mod machine;
 pub mod moment;
+pub mod offer;
 pub mod scene;
 pub mod stage;
 pub mod statistics;

@@ -1,4 +1,4 @@
-//! The clients of a production database: pgbench at full speed, and a writer whose every commit is noted outside.
+//! The clients of a production database: a load at full speed, and a writer whose every commit is noted outside.
 
 use std::{
     process::Stdio,
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use lab::host::Machine;
+use lab::{engines::Engine, host::Machine};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout},
@@ -16,23 +16,23 @@ use tokio::{
 
 use crate::{Error, clock, ledger::Ledger};
 
-/// Where pgbench's tables and the writer's are.
-pub const DATABASE: &str = "pgbench";
+/// The transient unit in which the load runs: a cgroup of its own, so that no method of holding writes pauses it.
+const UNIT: &str = "load";
 
-/// The transient unit in which pgbench runs: a cgroup of its own, so that no method of holding writes pauses it.
-const UNIT: &str = "pgbench-load";
+/// Where its script is in the guest, until a reboot.
+const SCRIPT: &str = "/run/load.sh";
 
 /// A command in the guest that should be quick.
 const QUICKLY: Duration = Duration::from_secs(20);
 
 /// The writer's pause between two commits: dense enough to see a stall begin, idle enough to leave the disk to
-/// pgbench.
+/// the load.
 const PACE: Duration = Duration::from_millis(5);
 
 /// After a lost connection: dense enough to see a server come back.
 const RECONNECT: Duration = Duration::from_millis(20);
 
-/// How hard pgbench writes.
+/// How hard the load writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intensity {
     /// As fast as the server answers.
@@ -43,12 +43,13 @@ pub enum Intensity {
 
 impl Intensity {
     /// Both cores busy, and room for whatever is measured.
-    const CLIENTS: &'static str = "--client=4";
+    const CLIENTS: &'static str = "4";
 
+    /// As the load's script takes them.
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Full => &[Self::CLIENTS],
-            Self::Steady => &[Self::CLIENTS, "--rate=200"],
+            Self::Steady => &[Self::CLIENTS, "200"],
         }
     }
 }
@@ -56,52 +57,57 @@ impl Intensity {
 /// Both clients, at work.
 pub struct Load {
     machine: Machine,
+    engine: &'static Engine,
     intensity: Intensity,
     ledger: Arc<Mutex<Ledger>>,
     writer: JoinHandle<()>,
 }
 
 impl Load {
-    /// Starts pgbench and the writer. The writer's table begins empty.
-    pub async fn start(machine: &Machine, intensity: Intensity) -> Result<Self, Error> {
-        sql(
-            machine,
-            "DROP TABLE IF EXISTS ledger; CREATE TABLE ledger (sequence bigint PRIMARY KEY)",
-        )
-        .await?;
+    /// Starts the load and the writer. The ledger begins empty.
+    pub async fn start(
+        machine: &Machine,
+        engine: &'static Engine,
+        intensity: Intensity,
+    ) -> Result<Self, Error> {
+        let clients = engine.clients;
+        run(machine, clients.session, clients.open_ledger.as_bytes()).await?;
         let ledger = Arc::new(Mutex::new(Ledger::default()));
-        let writer = tokio::spawn(write_for_ever(machine.clone(), ledger.clone()));
+        let writer = write_for_ever(machine.clone(), engine, ledger.clone());
         let load = Self {
             machine: machine.clone(),
+            engine,
             intensity,
             ledger,
-            writer,
+            writer: tokio::spawn(writer),
         };
-        load.start_pgbench().await?;
+        load.start_load().await?;
         load.writes_after(clock::now(), QUICKLY).await?;
         Ok(load)
     }
 
-    /// Starts pgbench, again after a reboot; the writer reconnects by itself. It is restarted when it loses its
+    /// Starts the load, again after a reboot; the writer reconnects by itself. It is restarted when it loses its
     /// connections, as a service would be.
-    pub async fn start_pgbench(&self) -> Result<(), Error> {
+    pub async fn start_load(&self) -> Result<(), Error> {
+        let script = self.engine.clients.load.as_bytes();
+        let write = format!("cat >{SCRIPT}");
+        run(&self.machine, &["sh", "-c", &write], script).await?;
         let unit = format!("--unit={UNIT}");
+        let user = format!("--uid={}", self.engine.clients.user);
         let mut start = vec![
             "systemd-run",
             "--quiet",
             "--collect",
             &unit,
-            "--uid=postgres",
+            &user,
             "--property=Restart=always",
             "--property=RestartSec=100ms",
             "--property=StartLimitIntervalSec=0",
-            "pgbench",
-            "--no-vacuum",
-            "--time=86400",
+            "sh",
+            SCRIPT,
         ];
         start.extend(self.intensity.arguments());
-        start.push(DATABASE);
-        run(&self.machine, &start).await
+        run(&self.machine, &start, b"").await
     }
 
     /// What clients were told until now.
@@ -130,7 +136,7 @@ impl Load {
     /// Stops both.
     pub async fn stop(self) -> Result<(), Error> {
         self.writer.abort();
-        run(&self.machine, &["systemctl", "stop", UNIT]).await
+        run(&self.machine, &["systemctl", "stop", UNIT], b"").await
     }
 }
 
@@ -140,15 +146,8 @@ impl Drop for Load {
     }
 }
 
-async fn sql(machine: &Machine, statements: &str) -> Result<(), Error> {
-    let psql = [
-        "runuser", "-u", "postgres", "--", "psql", "-XqAt", "-d", DATABASE, "-c", statements,
-    ];
-    run(machine, &psql).await
-}
-
-async fn run(machine: &Machine, argv: &[&str]) -> Result<(), Error> {
-    let output = machine.exec(argv, b"", QUICKLY).await?;
+async fn run(machine: &Machine, argv: &[&str], stdin: &[u8]) -> Result<(), Error> {
+    let output = machine.exec(argv, stdin, QUICKLY).await?;
     if output.success() {
         return Ok(());
     }
@@ -160,62 +159,53 @@ async fn run(machine: &Machine, argv: &[&str]) -> Result<(), Error> {
 }
 
 /// One connection after the other: a server that is stopped, restarted or rebooted cuts them.
-async fn write_for_ever(machine: Machine, ledger: Arc<Mutex<Ledger>>) {
+async fn write_for_ever(machine: Machine, engine: &'static Engine, ledger: Arc<Mutex<Ledger>>) {
     loop {
-        if let Ok(mut session) = Session::open(&machine) {
-            session.write(&ledger).await;
+        if let Ok(mut session) = Session::open(&machine, engine) {
+            session.write(engine.clients.commit, &ledger).await;
         }
         sleep(RECONNECT).await;
     }
 }
 
-/// A psql in the guest, fed from outside.
+/// A client in the guest, fed from outside.
 struct Session {
     input: ChildStdin,
     answers: BufReader<ChildStdout>,
-    _psql: Child,
+    _client: Child,
 }
 
 impl Session {
-    fn open(machine: &Machine) -> Result<Self, Error> {
-        let psql = [
-            "runuser",
-            "-u",
-            "postgres",
-            "--",
-            "psql",
-            "-XqAt",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-d",
-            DATABASE,
-        ];
-        let mut psql = machine
-            .command(psql)?
+    fn open(machine: &Machine, engine: &Engine) -> Result<Self, Error> {
+        let mut client = machine
+            .command(engine.clients.session)?
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .map_err(Error::io("psql in the guest"))?;
-        let pipes = psql.stdin.take().zip(psql.stdout.take());
+            .map_err(Error::io("a client in the guest"))?;
+        let pipes = client.stdin.take().zip(client.stdout.take());
         let (input, answers) =
-            pipes.ok_or_else(|| Error::Unexpected("psql in the guest has no pipes".into()))?;
+            pipes.ok_or_else(|| Error::Unexpected("a client in the guest has no pipes".into()))?;
         Ok(Self {
             input,
             answers: BufReader::new(answers),
-            _psql: psql,
+            _client: client,
         })
     }
 
-    /// Commits until the connection ends. The server reports `RETURNING` rows as complete after the commit only, and
-    /// psql prints a result when it is complete.
-    async fn write(&mut self, ledger: &Mutex<Ledger>) {
+    /// Commits until the connection ends.
+    async fn write(&mut self, commit: fn(u64) -> String, ledger: &Mutex<Ledger>) {
         let mut answer = String::new();
         loop {
             let sequence = lock(ledger).send(clock::now());
-            let insert = format!("INSERT INTO ledger VALUES ({sequence}) RETURNING sequence;\n");
-            if self.input.write_all(insert.as_bytes()).await.is_err() {
+            if self
+                .input
+                .write_all(commit(sequence).as_bytes())
+                .await
+                .is_err()
+            {
                 return;
             }
             answer.clear();

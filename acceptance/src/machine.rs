@@ -2,14 +2,14 @@
 
 use std::{fs, path::Path, process::Command, thread, time::Duration};
 
-use lab::host;
+use lab::{engines::Engine, host};
 
 use crate::{Error, bench::Machine, binaries};
 
 /// The machine, the programs under test and this repository's revision.
-pub async fn describe(guest: &host::Machine) -> Result<Machine, Error> {
-    let psql = ["psql", "--version"];
-    let database = guest.exec(&psql, b"", Duration::from_secs(10)).await?;
+pub async fn describe(guest: &host::Machine, engine: &Engine) -> Result<Machine, Error> {
+    let within = Duration::from_secs(10);
+    let database = guest.exec(engine.version, b"", within).await?;
     let terraform = binaries::terraform()?;
     Ok(Machine {
         processor: field("/proc/cpuinfo", "model name").unwrap_or_default(),
@@ -26,7 +26,13 @@ fn revision() -> String {
     let git = |arguments: &[&str]| first_line(Path::new("git"), arguments);
     let revision = git(&["rev-parse", "--short", "HEAD"]);
     // What the benchmark writes itself does not make the tree dirty.
-    let changed = git(&["status", "--porcelain", "--", ":/", ":(top,exclude)acceptance/bench"]);
+    let changed = git(&[
+        "status",
+        "--porcelain",
+        "--",
+        ":/",
+        ":(top,exclude)acceptance/bench",
+    ]);
     if revision.is_empty() || changed.is_empty() {
         revision
     } else {

@@ -8,6 +8,7 @@ use lab::{
         journal::Entry,
         settings::{Settings, Stagger},
     },
+    engines::Engine,
     host::{Layout, witness::Hold},
 };
 use serde_json::Value;
@@ -274,16 +275,27 @@ impl Theatre {
         }
     }
 
-    /// What its stage is set for.
-    pub fn layout(&self) -> Option<Layout> {
-        self.stage.as_ref().map(|stage| stage.layout)
+    /// Whether its stage is set for these.
+    pub fn plays(&self, engine: &Engine, layout: Layout) -> bool {
+        let is_theirs = |stage: &Stage| stage.engine == engine && stage.layout == layout;
+        self.stage.as_ref().is_some_and(is_theirs)
     }
 
-    /// A scene on the stage of `layout`, which is set unless it is there.
-    pub async fn scene(&mut self, layout: Layout) -> Result<Scene<'_>, Error> {
-        if self.layout() != Some(layout) {
+    /// Whether its stage is set at all.
+    pub fn is_set(&self) -> bool {
+        self.stage.is_some()
+    }
+
+    /// A scene on the stage of `engine` and `layout`, which is set unless it is there.
+    pub async fn scene(
+        &mut self,
+        engine: &'static Engine,
+        layout: Layout,
+    ) -> Result<Scene<'_>, Error> {
+        if !self.plays(engine, layout) {
             self.strike().await?;
-            self.stage = Some(Stage::set(&self.purpose, layout, Intensity::Steady).await?);
+            let stage = Stage::set(&self.purpose, engine, layout, Intensity::Steady).await?;
+            self.stage = Some(stage);
         }
         match &self.stage {
             Some(stage) => Scene::set(stage).await,

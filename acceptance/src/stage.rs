@@ -8,7 +8,8 @@ use std::{
 
 use lab::{
     cloud::{Lab, LabConfig, iam::User},
-    host::{HostConfig, Layout, Machine, ServerSpec, witness::Hold},
+    engines::Engine,
+    host::{HostConfig, Layout, Machine, witness::Hold},
 };
 use tokio::time::{Instant, sleep};
 
@@ -30,27 +31,12 @@ const DIRECTORY: &str = "/var/tmp/consistent-lab";
 /// A server that was built before boots in seconds; two busy cores need longer.
 const BOOT_WITHIN: Duration = Duration::from_mins(2);
 
-/// The server that every stage has: a large one in small. Its WAL fills `max_wal_size` every few seconds, so that it
-/// checkpoints all the time, and its database is several times its buffers, so that pages go to disk all the time.
-fn server() -> ServerSpec {
-    let settings = [
-        ("checkpoint_timeout", "30s"),
-        ("max_wal_size", "20MB"),
-        ("shared_buffers", "16MB"),
-    ];
-    ServerSpec {
-        pgbench_scale: 4,
-        settings: settings
-            .map(|(name, value)| (name.into(), value.into()))
-            .into(),
-    }
-}
-
 /// The lab, its production server, and the clients of that.
 pub struct Stage {
     pub lab: Lab,
     /// The account's owner.
     pub account: Account,
+    pub engine: &'static Engine,
     pub layout: Layout,
     /// What its servers are launched of.
     image: String,
@@ -62,12 +48,18 @@ pub struct Stage {
 
 impl Stage {
     /// Sets it: lab, server, load.
-    pub async fn set(purpose: &str, layout: Layout, intensity: Intensity) -> Result<Self, Error> {
+    pub async fn set(
+        purpose: &str,
+        engine: &'static Engine,
+        layout: Layout,
+        intensity: Intensity,
+    ) -> Result<Self, Error> {
         let lab = open_lab(purpose).await?;
-        match Self::in_lab(&lab, layout, intensity).await {
+        match Self::in_lab(&lab, engine, layout, intensity).await {
             Ok((image, machine, load)) => Ok(Self {
                 account: Account::new(&Access::of(&lab, User::Operator)),
                 lab,
+                engine,
                 layout,
                 image,
                 instance: machine.name().to_owned(),
@@ -83,16 +75,17 @@ impl Stage {
 
     async fn in_lab(
         lab: &Lab,
+        engine: &'static Engine,
         layout: Layout,
         intensity: Intensity,
     ) -> Result<(String, Machine, Load), Error> {
-        let image = lab.golden_image(layout, &server()).await?;
+        let image = lab.golden_image(layout, &engine.server).await?;
         let instance = lab.launch(&image, "production")?;
         lab.ready(&instance, BOOT_WITHIN).await?;
         let machine = lab
             .machine(&instance)
             .ok_or_else(|| Error::Unexpected(format!("{instance} has no machine")))?;
-        let load = Load::start(&machine, intensity).await?;
+        let load = Load::start(&machine, engine, intensity).await?;
         Ok((image, machine, load))
     }
 
@@ -112,10 +105,10 @@ impl Stage {
         Access::of(&self.lab, User::ImageMaker)
     }
 
-    /// Starts pgbench again, after the server was rebooted.
+    /// Starts the load again, after the server was rebooted.
     pub async fn load_again(&self) -> Result<(), Error> {
         self.lab.ready(&self.instance, BOOT_WITHIN).await?;
-        self.load.start_pgbench().await
+        self.load.start_load().await
     }
 
     /// How long the production server's writes were held, since `instant`.
@@ -135,7 +128,7 @@ impl Stage {
         let began = clock::now();
         let instance = Box::pin(self.account.launch(image)).await?;
         let machine = self.machine_of(&instance).await?;
-        let judgement = Box::pin(judge::examine(&machine, began, ledger, cut)).await;
+        let judgement = Box::pin(judge::examine(&machine, self.engine, began, ledger, cut)).await;
         Box::pin(self.account.terminate(&instance)).await?;
         judgement
     }

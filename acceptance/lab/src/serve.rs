@@ -10,6 +10,7 @@ use std::{
 use clap::Args;
 use lab::{
     cloud::{Lab, LabConfig, iam::User},
+    engines::{Engine, POSTGRESQL},
     host::{HostConfig, Layout, ServerSpec},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,9 +29,16 @@ pub(crate) struct Serve {
     /// How the server's files are spread: two-ext4, two-xfs, tablespace, shared-var, all-on-root.
     #[arg(long, default_value = "two-ext4", value_parser = layout)]
     layout: Layout,
-    /// pgbench's scale factor: 15 MiB of tables each.
-    #[arg(long, default_value_t = 10)]
+    /// The database: postgresql.
+    #[arg(long, default_value = "postgresql", value_parser = engine)]
+    engine: &'static Engine,
+    /// How much is in it; for PostgreSQL pgbench's scale factor, 15 MiB of tables each.
+    #[arg(long, default_value_t = POSTGRESQL.server.size)]
     scale: u32,
+}
+
+fn engine(name: &str) -> Result<&'static Engine, String> {
+    Engine::named(name).ok_or_else(|| format!("there is no database {name}"))
 }
 
 fn layout(name: &str) -> Result<Layout, String> {
@@ -70,8 +78,8 @@ impl Serve {
 
     async fn boot(&self, lab: &Lab) -> Result<String, Box<dyn Error>> {
         let server = ServerSpec {
-            pgbench_scale: self.scale,
-            ..ServerSpec::default()
+            size: self.scale,
+            ..self.engine.server
         };
         let image = lab.golden_image(self.layout, &server).await?;
         let instance = lab.launch(&image, "production")?;

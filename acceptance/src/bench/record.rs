@@ -125,11 +125,12 @@ impl Journal {
 pub(super) mod tests {
     use super::*;
     use crate::bench::Method;
-    use lab::host::Layout;
+    use lab::{engines::POSTGRESQL, host::Layout};
 
     pub(in crate::bench) fn round(method: Method, flaws: Vec<Flaw>, hold: Option<Hold>) -> Round {
         Round {
             row: Row {
+                engine: &POSTGRESQL,
                 layout: Layout::TwoExt4,
                 method,
             },

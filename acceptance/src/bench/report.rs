@@ -13,12 +13,14 @@ const HEAD: &str = "\
 
 Written by `make bench` from the rounds in [data/rounds.jsonl](data/rounds.jsonl), whose revisions stand below.
 
-Each round takes one image of a PostgreSQL server under full pgbench load in the lab, boots it, and lets the database
-recover by itself. *Clean* means: it starts, `pg_amcheck --heapallindexed --parent-check` finds nothing in any table
-or index, pgbench's four sums agree, every commit that was acknowledged before writes were held is there, and none that
+Each round takes one image of a database server under full load in the lab, boots it, and lets the database
+recover by itself. *Clean* means: it starts, its own checks find nothing, the sums that every transaction keeps agree,
+every commit that was acknowledged before writes were held is there, and none that
 was sent after they were let go. *plain* is `CreateImage` with `NoReboot`, as `aws_ami_from_instance` with
-`snapshot_without_reboot` does it. The snapshots of one image start up to 1.5 s apart. The server is a
-large busy one in small: it checkpoints every few seconds, and its database is several times its buffers (pgbench scale
+`snapshot_without_reboot` does it. The snapshots of one image start up to 1.5 s apart. Each server is a
+large busy one in small: it checkpoints every few seconds, and its database is several times its buffers.
+
+PostgreSQL is under pgbench and is checked by `pg_amcheck --heapallindexed --parent-check` (pgbench scale
 4, `max_wal_size = 20MB`, `shared_buffers = 16MB`).
 
 *Hold* is how long writes were held: as the lab's witness saw it in the kernel, and as `evidence.hold_ms` claims it. Under
@@ -27,8 +29,8 @@ and is checked on the same cores while writes are held.
 ";
 
 const COLUMNS: &str = "\
-| layout | method | clean | hold ms: median | p95 | max | claimed: median | worst deviation | stall ms: median | max | snapshots apart, ms: median | max |
-|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| database | layout | method | clean | hold ms: median | p95 | max | claimed: median | worst deviation | stall ms: median | max | snapshots apart, ms: median | max |
+|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 ";
 
 /// The whole document.
@@ -66,6 +68,7 @@ fn table_line(out: &mut String, row: Row, rounds: &[&Round]) {
     let stall = Sample::new(rounds.iter().map(|round| round.stall_ms));
     let spread = Sample::new(rounds.iter().map(|round| round.spread_ms));
     let cells = [
+        row.engine.title.to_owned(),
         title(row.layout).to_owned(),
         row.method.to_string(),
         format!("{clean} of {}", rounds.len()),
@@ -171,7 +174,7 @@ mod tests {
         let text = render(&lines);
         assert!(
             text.contains(
-                "| data and WAL on two volumes, ext4 | freeze | 3 of 3 | 1000 | 1100 | 1100 | 980 | 2.0 % | 950 | 950 | 800 | 800 |"
+                "| PostgreSQL 15 | data and logs on two volumes, ext4 | freeze | 3 of 3 | 1000 | 1100 | 1100 | 980 | 2.0 % | 950 | 950 | 800 | 800 |"
             ),
             "{text}"
         );

@@ -39,15 +39,10 @@ struct Captured {
 pub async fn make(stage: &Stage, row: Row) -> Result<Made, Error> {
     let mut follower = Follower::start(stage.journal())?;
     let (at, began) = (OffsetDateTime::now_utc(), clock::now());
-    let name = format!(
-        "{}-{}-{}",
-        row.layout.name(),
-        row.method,
-        at.unix_timestamp_nanos()
-    );
+    let name = format!("{row}-{}", at.unix_timestamp_nanos());
     let image = match row.method.quiesce() {
         None => plain(stage, &name, &mut follower).await?,
-        Some(quiesce) => proven(stage, &name, row.method, quiesce).await?,
+        Some(quiesce) => proven(stage, &name, row, quiesce).await?,
     };
     let volumes = BTreeMap::new();
     let story = Story {
@@ -113,12 +108,13 @@ async fn plain(
 async fn proven(
     stage: &Stage,
     name: &str,
-    method: Method,
+    row: Row,
     quiesce: &str,
 ) -> Result<Result<Captured, Flaw>, Error> {
     let began = clock::now();
     let terraform = Terraform::new(&binaries::provider_directory()?)?;
-    let arguments = format!("  postgresql = {{}}\n  quiesce    = {{ method = \"{quiesce}\" }}");
+    let engine = row.engine.name;
+    let arguments = format!("  {engine} = {{}}\n  quiesce = {{ method = \"{quiesce}\" }}");
     let configuration = Configuration::new(&stage.access());
     let configuration = configuration.image("round", name, &stage.instance, &arguments);
     terraform.configure(configuration.text())?;
@@ -134,7 +130,7 @@ async fn proven(
         .last()
         .and_then(stage::span)
         .ok_or_else(|| Error::Unexpected(format!("{name}: no finished hold: {holds:?}")))?;
-    let seen = match method {
+    let seen = match row.method {
         // The witness sees a server end and another begin; clients are out from before the one to after the other.
         Method::Stop => door.longest_closed(),
         _ => cut.length(),

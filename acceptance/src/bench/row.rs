@@ -1,9 +1,14 @@
-//! The rows of the benchmark: every method on every layout on which it is safe.
+//! The rows of the benchmark: every database, every method on every layout on which it is safe.
 
 use std::fmt;
 
-use lab::host::Layout;
+use lab::{
+    engines::{ENGINES, Engine},
+    host::Layout,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::offer::offers;
 
 /// How the image is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +44,9 @@ impl fmt::Display for Method {
 /// For people.
 pub(super) fn title(layout: Layout) -> &'static str {
     match layout {
-        Layout::TwoExt4 => "data and WAL on two volumes, ext4",
-        Layout::TwoXfs => "data and WAL on two volumes, xfs",
-        Layout::Tablespace => "data, WAL and a tablespace on three volumes",
+        Layout::TwoExt4 => "data and logs on two volumes, ext4",
+        Layout::TwoXfs => "data and logs on two volumes, xfs",
+        Layout::Tablespace => "data, logs and a tablespace on three volumes",
         Layout::SharedVar => "data on a /var of its own, shared with the agent",
         Layout::AllOnRoot => "everything on the root volume",
     }
@@ -52,48 +57,120 @@ fn freezable(layout: Layout) -> bool {
     !matches!(layout, Layout::SharedVar | Layout::AllOnRoot)
 }
 
+/// Its name is `layout/method` for PostgreSQL, `engine/layout/method` for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
+    /// Rounds of the time when there was only one database do not name it.
+    #[serde(
+        with = "by_name",
+        default = "by_name::first",
+        skip_serializing_if = "by_name::is_first"
+    )]
+    pub engine: &'static Engine,
     pub layout: Layout,
     pub method: Method,
 }
 
+/// Databases by their names in a record.
+mod by_name {
+    use super::{Deserialize, ENGINES, Engine};
+    use serde::{Deserializer, Serializer, de::Error};
+
+    pub(super) fn first() -> &'static Engine {
+        ENGINES[0]
+    }
+
+    // As serde calls it.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub(super) fn is_first(engine: &&'static Engine) -> bool {
+        *engine == first()
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub(super) fn serialize<S: Serializer>(
+        engine: &&'static Engine,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(engine.name)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<&'static Engine, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Engine::named(&name).ok_or_else(|| D::Error::custom(format!("no database {name}")))
+    }
+}
+
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !by_name::is_first(&self.engine) {
+            write!(f, "{}/", self.engine.name)?;
+        }
         write!(f, "{}/{}", self.layout.name(), self.method)
     }
 }
 
-/// Every row whose name `layout/method` contains `filter`, in the order of the table.
+/// Every row whose name contains `filter`, in the order of the table. Methods of ours stand there for the databases that
+/// the provider has.
 pub fn rows(filter: &str) -> Vec<Row> {
-    let all = Layout::ALL
-        .into_iter()
-        .flat_map(|layout| Method::ALL.map(|method| Row { layout, method }));
-    all.filter(|row| row.method != Method::Freeze || freezable(row.layout))
-        .filter(|row| row.to_string().contains(filter))
-        .collect()
+    let mut all = Vec::new();
+    for engine in ENGINES {
+        for layout in engine.layouts {
+            all.extend(Method::ALL.map(|method| Row {
+                engine,
+                layout: *layout,
+                method,
+            }));
+        }
+    }
+    all.retain(|row| row.method != Method::Freeze || freezable(row.layout));
+    all.retain(|row| row.method == Method::Plain || offers(row.engine));
+    all.retain(|row| row.to_string().contains(filter));
+    all
 }
 
 #[cfg(test)]
 mod tests {
+    use lab::engines::POSTGRESQL;
+
     use super::*;
 
     #[test]
     fn freeze_stands_only_where_it_is_safe() {
-        let all = rows("");
-        assert_eq!(all.len(), 5 * 4 - 2);
-        assert_eq!(rows("freeze").len(), 3);
-        assert_eq!(rows("on-root/").len(), 3);
+        let of_postgresql = |filter| {
+            let mut rows = rows(filter);
+            rows.retain(|row| *row.engine == POSTGRESQL);
+            rows.len()
+        };
+        assert_eq!(of_postgresql(""), 5 * 4 - 2);
+        assert_eq!(of_postgresql("freeze"), 3);
+        assert_eq!(of_postgresql("on-root/"), 3);
     }
 
     #[test]
     fn one_row_by_its_name() {
-        let found = rows("two-xfs/pause");
+        let mut found = rows("two-xfs/pause");
+        found.truncate(1);
         let expected = Row {
+            engine: &POSTGRESQL,
             layout: Layout::TwoXfs,
             method: Method::Pause,
         };
         assert_eq!(found, [expected]);
         assert_eq!(rows("no such row"), []);
+    }
+
+    #[test]
+    fn a_record_names_every_database_but_the_first() {
+        for row in rows("") {
+            let recorded = serde_json::to_string(&row).expect("text");
+            let named = recorded.contains(row.engine.name);
+            assert_eq!(named, *row.engine != POSTGRESQL, "{recorded}");
+            assert_eq!(serde_json::from_str::<Row>(&recorded).expect("read"), row);
+        }
+        let old = r#"{"layout":"two-xfs","method":"pause"}"#;
+        let row: Row = serde_json::from_str(old).expect("readable");
+        assert_eq!(row.to_string(), "two-xfs/pause");
     }
 }

@@ -19,7 +19,11 @@ use acceptance::{
     stage::Stage,
 };
 use clap::Parser;
-use lab::{cloud::settings::Stagger, host::Layout};
+use lab::{
+    cloud::settings::Stagger,
+    engines::{ENGINES, Engine},
+    host::Layout,
+};
 use tokio::signal::ctrl_c;
 
 /// Takes images of a database under load by every method, boots them, and counts the clean ones.
@@ -28,7 +32,7 @@ struct Options {
     /// How many rounds a row has at the end, those already recorded included.
     #[arg(long, default_value_t = 30)]
     rounds: usize,
-    /// Only rows whose name contains this, e.g. `two-ext4/`, `/pause`, `all-on-root/plain`.
+    /// Only rows whose name contains this, e.g. `two-ext4/`, `/pause`, `mysql/`.
     #[arg(long, default_value = "")]
     rows: String,
     /// Forgets what is recorded and begins anew.
@@ -57,12 +61,12 @@ async fn bench(options: &Options) -> Result<(), Error> {
     binaries::terraform()?;
     binaries::provider_directory()?;
     let book = Book::open(options)?;
-    for layout in Layout::ALL {
+    for (engine, layout) in stages() {
         let mut due = rows(&options.rows);
-        due.retain(|row| row.layout == layout);
+        due.retain(|row| row.engine == engine && row.layout == layout);
         book.unfinished(&mut due, options.rounds)?;
         if !due.is_empty() {
-            Box::pin(play(&book, layout, &due, options.rounds)).await?;
+            Box::pin(play(&book, engine, layout, &due, options.rounds)).await?;
         }
     }
     book.render()?;
@@ -70,10 +74,26 @@ async fn bench(options: &Options) -> Result<(), Error> {
     Ok(())
 }
 
+/// Every database on each of its layouts.
+fn stages() -> Vec<(&'static Engine, Layout)> {
+    let on_each = |engine: &&'static Engine| {
+        let engine = *engine;
+        engine.layouts.iter().map(move |layout| (engine, *layout))
+    };
+    ENGINES.iter().flat_map(on_each).collect()
+}
+
 /// All rows of one layout, on one server.
-async fn play(book: &Book, layout: Layout, due: &[Row], rounds: usize) -> Result<(), Error> {
-    say(&format!("{}: starting the server", layout.name()));
-    let stage = Stage::set("bench", layout, Intensity::Full).await?;
+async fn play(
+    book: &Book,
+    engine: &'static Engine,
+    layout: Layout,
+    due: &[Row],
+    rounds: usize,
+) -> Result<(), Error> {
+    let (title, on) = (engine.title, layout.name());
+    say(&format!("{title}, {on}: starting the server"));
+    let stage = Stage::set("bench", engine, layout, Intensity::Full).await?;
     stage.lab.configure(|settings| {
         settings.capture.stagger = Stagger::Random {
             max_ms: STAGGER_MS,
@@ -90,7 +110,9 @@ async fn play(book: &Book, layout: Layout, due: &[Row], rounds: usize) -> Result
 }
 
 async fn play_rows(book: &Book, stage: &Stage, due: &[Row], rounds: usize) -> Result<(), Error> {
-    book.append(&Line::Machine(machine::describe(&stage.machine).await?))?;
+    book.append(&Line::Machine(
+        machine::describe(&stage.machine, stage.engine).await?,
+    ))?;
     for row in due {
         let mut waiting = None;
         for _ in book.recorded(*row)?..rounds {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use acceptance::{Error, clock, moment::Moment, scene::Scene, stage, terraform::Run};
-use lab::host::Layout;
+use lab::{engines::POSTGRESQL, host::Layout};
 use rustix::process::{Pid, test_kill_process};
 use tokio::time::{Instant, sleep};
 
@@ -66,6 +66,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     cases
         .map(|(blow, name, moment)| Scenario {
             name,
+            engine: &POSTGRESQL,
             layout: Layout::TwoExt4,
             play: Box::new(move |scene| Box::pin(play(scene, blow, moment))),
         })

@@ -21,7 +21,7 @@ use acceptance::{
     Error,
     scene::{Scene, Theatre},
 };
-use lab::host::Layout;
+use lab::{engines::Engine, host::Layout};
 use libtest_mimic::{Arguments, Failed, Trial};
 use theatres::Theatres;
 use tokio::{
@@ -38,6 +38,7 @@ const LIMIT: Duration = Duration::from_mins(4);
 /// One scenario: on which layout, and what it does.
 struct Scenario {
     name: String,
+    engine: &'static Engine,
     layout: Layout,
     play: Play,
 }
@@ -47,11 +48,12 @@ type Play = Box<
         + Send,
 >;
 
-/// Functions as scenarios, on two volumes with ext4 unless they say otherwise.
+/// Functions as scenarios, on PostgreSQL and two volumes with ext4 unless they say otherwise.
 macro_rules! scenarios {
     ($($name:ident),* $(,)?) => {
         vec![$($crate::Scenario {
             name: format!("{}::{}", module_path!().rsplit("::").next().unwrap_or_default(), stringify!($name)),
+            engine: &lab::engines::POSTGRESQL,
             layout: lab::host::Layout::TwoExt4,
             play: Box::new(|scene| Box::pin($name(scene))),
         }),*]
@@ -85,13 +87,13 @@ fn trials(runtime: &Arc<Runtime>, theatres: &Arc<Theatres>) -> Vec<Trial> {
         kills::all(),
     ];
     let mut all: Vec<Scenario> = chapters.into_iter().flatten().collect();
-    // A change of the layout costs a boot.
-    all.sort_by_key(|scenario| scenario.layout);
+    // A change of the server costs a boot.
+    all.sort_by_key(|scenario| (scenario.engine.name, scenario.layout));
     all.into_iter()
         .map(|scenario| {
             let (runtime, theatres) = (runtime.clone(), theatres.clone());
             Trial::test(scenario.name.clone(), move || {
-                let mut theatre = theatres.lend(scenario.layout);
+                let mut theatre = theatres.lend(scenario.engine, scenario.layout);
                 runtime
                     .block_on(play(&mut theatre, &scenario))
                     .map_err(Failed::from)
@@ -102,7 +104,7 @@ fn trials(runtime: &Arc<Runtime>, theatres: &Arc<Theatres>) -> Vec<Trial> {
 
 async fn play(theatre: &mut Theatre, scenario: &Scenario) -> Result<(), Error> {
     let began = Instant::now();
-    let scene = theatre.scene(scenario.layout).await?;
+    let scene = theatre.scene(scenario.engine, scenario.layout).await?;
     let played = timeout(LIMIT, (scenario.play)(&scene)).await;
     let played = played.unwrap_or_else(|_| Err(Error::timed_out(&scenario.name, LIMIT)));
     let result = match played {

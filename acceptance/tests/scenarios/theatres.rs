@@ -7,7 +7,7 @@ use std::{
 };
 
 use acceptance::{Error, scene::Theatre};
-use lab::host::Layout;
+use lab::{engines::Engine, host::Layout};
 
 /// Those that no scenario plays in.
 pub(crate) struct Theatres(Mutex<Vec<Theatre>>);
@@ -17,14 +17,13 @@ impl Theatres {
         Self(Mutex::new((1..=count).map(Theatre::new).collect()))
     }
 
-    /// One to play in, with the stage of `layout` if there is such a one. There is one for each thread that asks.
-    pub(crate) fn lend(&self, layout: Layout) -> Lent<'_> {
+    /// One to play in, with the stage of `engine` and `layout` if there is such a one, else with none, else with any.
+    /// There is one for each thread that asks.
+    pub(crate) fn lend(&self, engine: &Engine, layout: Layout) -> Lent<'_> {
         let mut free = self.free();
-        let wanted = [Some(layout), None];
-        let place = wanted
-            .iter()
-            .find_map(|wanted| free.iter().position(|it| it.layout() == *wanted))
-            .unwrap_or_default();
+        let set = free.iter().position(|it| it.plays(engine, layout));
+        let empty = || free.iter().position(|it| !it.is_set());
+        let place = set.or_else(empty).unwrap_or_default();
         let theatre = Some(free.remove(place));
         Lent {
             theatre,

@@ -1,6 +1,6 @@
-//! The servers that people have: one PostgreSQL 15 under write load, its files spread over volumes in five ways.
+//! The servers that people have: one database, its files spread over volumes in five ways.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,16 +8,18 @@ use super::{
     Host,
     disk::{Attachment, DiskIdentity},
     error::{HostError, Result},
-    golden::{Cache, GoldenDevice, GoldenImage, Listed, base_recipe, write_list},
+    golden::{Cache, GoldenDevice, GoldenImage, Listed, write_list},
     loopdev::SECTOR,
     machine::{BootSpec, Machine},
+    rootfs::{self, RootFs},
     store::{Filesystem, VolumeFile},
     tool::Tool,
 };
 
-const SERVER_SH: &str = include_str!("../../guest/server.sh");
+/// Goes before every server's own script.
+const MOUNTS_SH: &str = include_str!("../../guest/mounts.sh");
 
-/// pgbench fills about 1 MiB a second even on a slow machine; scale 1 is 15 MiB.
+/// The slowest to fill, pgbench's tables, take about a second for a MiB on a slow machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(500);
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(90);
 
@@ -25,11 +27,11 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(90);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layout {
-    /// Data and WAL on an ext4 volume each.
+    /// Data and logs on an ext4 volume each.
     TwoExt4,
-    /// Data and WAL on an XFS volume each.
+    /// Data and logs on an XFS volume each.
     TwoXfs,
-    /// Data, WAL, and the indexes in a tablespace, on an ext4 volume each.
+    /// Data, logs, and a tablespace, on an ext4 volume each.
     Tablespace,
     /// Everything under a `/var` of its own, which is also where the SSM agent works.
     SharedVar,
@@ -37,22 +39,28 @@ pub enum Layout {
     AllOnRoot,
 }
 
-/// What runs on a server.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What runs on a server, and how it comes to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServerSpec {
-    /// pgbench's scale factor: 100,000 accounts, 15 MiB, for each.
-    pub pgbench_scale: u32,
-    /// Lines of postgresql.conf beyond Debian's own.
-    pub settings: BTreeMap<String, String>,
+    /// The database's name: names the image too.
+    pub name: &'static str,
+    pub root: RootFs,
+    pub places: Places,
+    /// A POSIX shell script that makes the database, with its service started. It runs as root in an instance, after
+    /// guest/mounts.sh, which says what it is told.
+    pub set_up: &'static str,
+    /// How much is in it, in the script's own unit.
+    pub size: u32,
+    /// Lines of the database's own configuration file, beyond what is Debian's.
+    pub settings: &'static str,
 }
 
-impl Default for ServerSpec {
-    fn default() -> Self {
-        Self {
-            pgbench_scale: 10,
-            settings: BTreeMap::new(),
-        }
-    }
+/// Where a database keeps its files: what the volumes of a layout are mounted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Places {
+    pub data: &'static str,
+    pub log: &'static str,
+    pub tablespace: Option<&'static str>,
 }
 
 /// A volume of a layout.
@@ -83,34 +91,19 @@ impl Layout {
         }
     }
 
-    /// Where the data directory is, on every layout: Debian's own place.
-    pub fn data_directory(self) -> &'static str {
-        "/var/lib/postgresql/15/main"
-    }
-
-    /// The file systems that the database needs.
-    pub fn mount_points(self) -> Vec<&'static str> {
+    /// The file systems that a database with these places needs.
+    pub fn mount_points(self, places: &Places) -> Vec<&'static str> {
         match self {
             Self::AllOnRoot => vec!["/"],
-            _ => self.parts().iter().map(|part| part.mount_point).collect(),
+            _ => self
+                .parts(places)
+                .iter()
+                .map(|part| part.mount_point)
+                .collect(),
         }
     }
 
-    fn wal_directory(self) -> &'static str {
-        match self {
-            Self::TwoExt4 | Self::TwoXfs | Self::Tablespace => "/srv/wal/15-main",
-            Self::SharedVar | Self::AllOnRoot => "",
-        }
-    }
-
-    fn index_directory(self) -> &'static str {
-        match self {
-            Self::Tablespace => "/srv/index/15-main",
-            _ => "",
-        }
-    }
-
-    fn parts(self) -> Vec<Part> {
+    fn parts(self, places: &Places) -> Vec<Part> {
         let part = |device_name, label, filesystem, mount_point| Part {
             device_name,
             label,
@@ -118,18 +111,21 @@ impl Layout {
             filesystem,
             mount_point,
         };
-        let data_and_wal = |filesystem| {
+        let data_and_log = |filesystem| {
             vec![
-                part("/dev/sdf", "pgdata", filesystem, "/var/lib/postgresql"),
-                part("/dev/sdg", "pgwal", filesystem, "/srv/wal"),
+                part("/dev/sdf", "data", filesystem, places.data),
+                part("/dev/sdg", "log", filesystem, places.log),
             ]
         };
         match self {
-            Self::TwoExt4 => data_and_wal(Filesystem::Ext4),
-            Self::TwoXfs => data_and_wal(Filesystem::Xfs),
+            Self::TwoExt4 => data_and_log(Filesystem::Ext4),
+            Self::TwoXfs => data_and_log(Filesystem::Xfs),
             Self::Tablespace => {
-                let mut parts = data_and_wal(Filesystem::Ext4);
-                parts.push(part("/dev/sdh", "pgindex", Filesystem::Ext4, "/srv/index"));
+                let mut parts = data_and_log(Filesystem::Ext4);
+                let tablespace = places.tablespace.into_iter();
+                parts.extend(
+                    tablespace.map(|mount| part("/dev/sdh", "space", Filesystem::Ext4, mount)),
+                );
                 parts
             }
             Self::SharedVar => vec![part("/dev/sdf", "var", Filesystem::Ext4, "/var")],
@@ -140,18 +136,20 @@ impl Layout {
 
 impl Host {
     /// A server of this layout, cleanly shut down, ready to be an AMI. Built when it is not in the cache: about half a
-    /// minute, and the time that pgbench takes to fill its tables.
+    /// minute, and the time that its tables take to fill.
     pub async fn golden(&self, layout: Layout, server: &ServerSpec) -> Result<GoldenImage> {
-        let base = self.base_image().await?;
+        let base = self.base_image(&server.root).await?;
         let cache = Cache::open(&self.0.config.cache)?;
-        let recipe = format!("{} {layout:?} {server:?} {SECTOR}", base_recipe());
-        let entry = cache.entry(layout.name(), &[&recipe, SERVER_SH]);
+        let root = rootfs::recipe(&server.root);
+        let recipe = format!("{root} {layout:?} {server:?} {SECTOR}");
+        let name = format!("{}-{}", server.name, layout.name());
+        let entry = cache.entry(&name, &[&recipe, MOUNTS_SH]);
         let _lock = cache.lock().await?;
         if entry.exists() {
             self.delete_image(&base)?;
             return entry.load(&self.0.store).await;
         }
-        tracing::info!(layout = layout.name(), "building a server, once");
+        tracing::info!(name, "building a server, once");
         let image = self.build(&base, layout, server).await?;
         self.delete_image(&base)?;
         let building = cache.building()?;
@@ -166,7 +164,7 @@ impl Host {
         layout: Layout,
         server: &ServerSpec,
     ) -> Result<GoldenImage> {
-        let (spec, sizes) = self.blueprint(base, layout).await?;
+        let (spec, sizes) = self.blueprint(base, layout, server).await?;
         let attachments: Vec<_> = [&spec.root]
             .into_iter()
             .chain(&spec.data)
@@ -189,19 +187,24 @@ impl Host {
     }
 
     /// What to boot, and its volumes' sizes in GiB.
-    async fn blueprint(&self, base: &GoldenImage, layout: Layout) -> Result<(BootSpec, Vec<u64>)> {
+    async fn blueprint(
+        &self,
+        base: &GoldenImage,
+        layout: Layout,
+        server: &ServerSpec,
+    ) -> Result<(BootSpec, Vec<u64>)> {
         let root = &base.devices[0];
         let volume = self.volume_from_snapshot(&root.snapshot, None).await?;
         let mut sizes = vec![root.size_gib];
         let mut data = Vec::new();
-        for part in layout.parts() {
+        for part in layout.parts(&server.places) {
             let filesystem = Some((part.filesystem, part.label));
             let volume = self.create_volume(part.size_gib, filesystem).await?;
             data.push(attachment(part.device_name, volume, data.len() + 1));
             sizes.push(part.size_gib);
         }
         let spec = BootSpec {
-            name: format!("golden-{}", layout.name()),
+            name: format!("golden-{}-{}", server.name, layout.name()),
             root: attachment(&root.device_name, volume, 0),
             data,
             agent: None,
@@ -227,30 +230,37 @@ fn attachment(device_name: &str, volume: VolumeFile, number: usize) -> Attachmen
 /// Makes the server and shuts it down cleanly.
 async fn set_up(machine: &Machine, layout: Layout, server: &ServerSpec) -> Result<()> {
     machine.booted(SHUTDOWN_LIMIT).await?;
-    let scale = server.pgbench_scale.to_string();
-    let settings = server.settings.iter();
-    let settings: Vec<String> = settings
-        .map(|(name, value)| format!("{name} = {value}"))
-        .collect();
-    let settings = settings.join(
-        "
-",
-    );
-    let mounts: Vec<String> = layout.parts().iter().zip(1..).map(mount_argument).collect();
-    let mut argv = vec!["sh", "-s", "--", &scale, layout.data_directory()];
-    argv.extend([layout.wal_directory(), layout.index_directory(), &settings]);
-    argv.extend(mounts.iter().map(String::as_str));
-    let output = machine
-        .exec(&argv, SERVER_SH.as_bytes(), BUILD_LIMIT)
-        .await?;
+    let arguments = arguments(layout, server);
+    let mut argv = vec!["sh", "-s", "--"];
+    argv.extend(arguments.iter().map(String::as_str));
+    let script = [MOUNTS_SH, server.set_up].concat();
+    let output = machine.exec(&argv, script.as_bytes(), BUILD_LIMIT).await?;
     if !output.success() {
         return Err(HostError::Command {
-            command: format!("server.sh for {}", layout.name()),
+            command: format!("making {} on {}", server.name, layout.name()),
             status: output.status.to_string(),
             stderr: output.stderr,
         });
     }
     machine.shutdown(SHUTDOWN_LIMIT).await
+}
+
+/// What guest/mounts.sh is told.
+fn arguments(layout: Layout, server: &ServerSpec) -> Vec<String> {
+    let Places {
+        log, tablespace, ..
+    } = server.places;
+    let parts = layout.parts(&server.places);
+    let mounted = |place: &&str| parts.iter().any(|part| part.mount_point == *place);
+    let own_volume = |place: Option<&'static str>| place.filter(mounted).unwrap_or_default();
+    let mut arguments = vec![
+        server.size.to_string(),
+        own_volume(Some(log)).to_owned(),
+        own_volume(tablespace).to_owned(),
+        server.settings.to_owned(),
+    ];
+    arguments.extend(parts.iter().zip(1..).map(mount_argument));
+    arguments
 }
 
 fn mount_argument((part, number): (&Part, usize)) -> String {

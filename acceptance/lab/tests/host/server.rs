@@ -2,8 +2,9 @@
 
 use std::{process::Stdio, time::Duration};
 
-use lab::host::{
-    Attachment, BootSpec, GoldenImage, Host, Layout, Machine, ServerSpec, SnapshotFile,
+use lab::{
+    engines::POSTGRESQL,
+    host::{Attachment, BootSpec, GoldenImage, Host, Layout, Machine, ServerSpec, SnapshotFile},
 };
 
 use crate::support::{LONG, Lab, attachment, sh};
@@ -26,15 +27,17 @@ async fn every_layout_comes_up() {
             "running\n"
         );
         let mounts = "findmnt -nro TARGET,SOURCE -t ext4,xfs | sed -n 's, /dev/nvme.*,,p' | sort";
-        let mut expected: Vec<_> = layout.mount_points();
+        let mut expected: Vec<_> = layout.mount_points(&POSTGRESQL.server.places);
         if !expected.contains(&"/") {
             expected.push("/");
         }
         expected.sort_unstable();
         assert_eq!(sh(&machine, mounts).await, expected.join("\n") + "\n");
         let show = "runuser -u postgres -- psql -qAt -c 'SHOW data_directory' -c 'SHOW data_checksums' -c 'SHOW fsync'";
-        let expected = format!("{}\non\non\n", layout.data_directory());
-        assert_eq!(sh(&machine, show).await, expected);
+        assert_eq!(
+            sh(&machine, show).await,
+            "/var/lib/postgresql/15/main\non\non\n"
+        );
         assert_eq!(sh(&machine, SUMS).await, "0 0 0 0 0\n");
         machine.shutdown(LONG).await.unwrap();
     }
@@ -112,8 +115,8 @@ async fn the_witness_sees_a_server_stop_and_start() {
 
 async fn golden(host: &Host, layout: Layout) -> GoldenImage {
     let server = ServerSpec {
-        pgbench_scale: 2,
-        ..ServerSpec::default()
+        size: 2,
+        ..POSTGRESQL.server
     };
     host.golden(layout, &server).await.expect("a golden image")
 }

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use lab::host::{Attachment, BootSpec, DiskIdentity, Host, HostConfig, Machine, VolumeFile};
+use lab::{
+    engines::POSTGRESQL,
+    host::{Attachment, BootSpec, DiskIdentity, Host, HostConfig, Machine, VolumeFile},
+};
 use tempfile::TempDir;
 
 pub(crate) const LAB: &str = env!("CARGO_BIN_EXE_lab");
@@ -51,7 +54,8 @@ impl Lab {
 
     /// Boots an instance of the base image with these data volumes.
     pub(crate) async fn boot(&self, name: &str, data: Vec<Attachment>) -> Machine {
-        let base = self.host().base_image().await.expect("a base image");
+        let base = self.host().base_image(&POSTGRESQL.server.root).await;
+        let base = base.expect("a base image");
         let snapshot = &base.devices[0].snapshot;
         let root = self.host().volume_from_snapshot(snapshot, None).await;
         let spec = BootSpec {

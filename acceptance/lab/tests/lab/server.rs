@@ -10,6 +10,7 @@ use lab::{
         journal::Event,
         settings::Stagger,
     },
+    engines::POSTGRESQL,
     host::{HostConfig, Layout, ServerSpec, witness::HoldMethod},
 };
 use serde_json::{Value, json};
@@ -30,8 +31,8 @@ impl Server {
         let host = HostConfig::new(dir.path(), env!("CARGO_BIN_EXE_lab"));
         let lab = Lab::start(LabConfig::new(dir.path()), host).await.unwrap();
         let server = ServerSpec {
-            pgbench_scale: 1,
-            ..ServerSpec::default()
+            size: 1,
+            ..POSTGRESQL.server
         };
         let image = lab.golden_image(Layout::TwoExt4, &server).await.unwrap();
         let instance = lab.launch(&image, "production").unwrap();

@@ -12,7 +12,7 @@ use acceptance::{
     load::Intensity,
     stage::{self, Stage},
 };
-use lab::host::Layout;
+use lab::{engines::POSTGRESQL, host::Layout};
 use tokio::signal::ctrl_c;
 
 /// The name of its lab.
@@ -39,7 +39,7 @@ async fn demo() -> Result<(), Error> {
     say("");
     let stage = step(
         "starting the lab, and in it a production server: PostgreSQL 15, data and WAL on two volumes (built once, then kept)",
-        Stage::set(PURPOSE, Layout::TwoExt4, Intensity::Full),
+        Stage::set(PURPOSE, &POSTGRESQL, Layout::TwoExt4, Intensity::Full),
     )
     .await?;
     let drawing = drawing()?;

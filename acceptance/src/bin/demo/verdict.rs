@@ -55,8 +55,8 @@ fn findings(examination: &Examination) -> String {
 }
 
 fn sums(examination: &Examination) -> String {
-    match &examination.balance {
-        Ok(balance) if balance.holds() => "agree".into(),
+    match &examination.sums {
+        Ok(sums) if sums.agree() => "agree".into(),
         Ok(_) => "disagree".into(),
         Err(error) => format!("cannot be read: {error}"),
     }

@@ -1,0 +1,82 @@
+//! The databases that the lab plays: how each is made, how it is put under load, and how what became of it is judged.
+//! One folder each: scripts for the guest, and a constant that says what they are. Whoever plays iterates over
+//! [`ENGINES`].
+
+mod postgresql;
+
+use std::fmt;
+
+pub use postgresql::POSTGRESQL;
+
+use crate::host::{Layout, ServerSpec};
+
+/// In the order of every table.
+pub const ENGINES: &[&Engine] = &[&POSTGRESQL];
+
+/// One database.
+#[derive(Clone, Copy)]
+pub struct Engine {
+    /// As the provider's attribute is called.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// The layouts on which it is tried.
+    pub layouts: &'static [Layout],
+    pub server: ServerSpec,
+    /// Its service.
+    pub unit: &'static str,
+    /// A command that prints which version it is.
+    pub version: &'static [&'static str],
+    pub clients: Clients,
+    pub judge: Judge,
+}
+
+/// What writes to it: programs of the guest.
+#[derive(Clone, Copy)]
+pub struct Clients {
+    /// `load.sh CLIENTS [RATE]`: writes until it is ended, as fast as the server answers or so many transactions a second.
+    pub load: &'static str,
+    /// The load's operating system user.
+    pub user: &'static str,
+    /// A client that takes statements from its standard input and ends at the first that fails.
+    pub session: &'static [&'static str],
+    /// Statements that make a place for the ledger's numbers, with none in it.
+    pub open_ledger: &'static str,
+    /// Statements that commit a number and then answer it, on a line of its own.
+    pub commit: fn(u64) -> String,
+}
+
+/// What its owner would look at in an image of it.
+#[derive(Clone, Copy)]
+pub struct Judge {
+    /// What the checks are called, for people.
+    pub checks: &'static str,
+    /// `judge.sh log`, once the server has given up: what it said. `judge.sh sums`: `name number` lines of what every
+    /// transaction keeps equal. `judge.sh ledger`: `first-last` lines, the ledger's numbers. `judge.sh checks`, the last
+    /// of them, may stop the server.
+    pub script: &'static str,
+    /// By its log, which also has what it said in earlier lives.
+    pub why_it_stopped: fn(&str) -> Option<String>,
+    /// What the checks complain about: a line for each thing.
+    pub findings: fn(&str) -> Vec<String>,
+}
+
+impl Engine {
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ENGINES.iter().find(|engine| engine.name == name).copied()
+    }
+}
+
+impl PartialEq for Engine {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Engine {}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
