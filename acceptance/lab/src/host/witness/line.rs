@@ -55,16 +55,29 @@ impl Line {
             return Some(lost);
         }
         let (task, rest) = text.split_once(" [")?;
-        let (comm, pid) = task.trim().rsplit_once('-')?;
+        let (task, process) = task_and_process(task);
+        let (comm, pid) = task.rsplit_once('-')?;
+        let pid = pid.parse().ok()?;
         let rest = rest.split_once("] ")?.1.trim_start();
         let rest = rest.split_once(' ')?.1.trim_start();
         let (time, event) = rest.split_once(": ")?;
         Some(Self {
             at: timestamp(time)?,
-            pid: pid.parse().ok()?,
+            pid,
             comm: comm.to_owned(),
-            what: what(event)?,
+            what: what(event, pid, process.unwrap_or(pid))?,
         })
+    }
+}
+
+/// `mysqld-12 (     11)`: a thread and its process, where the kernel knows that.
+fn task_and_process(text: &str) -> (&str, Option<u32>) {
+    match text.trim().rsplit_once('(') {
+        Some((task, process)) => {
+            let process = process.trim_end_matches(')').trim();
+            (task.trim_end(), process.parse().ok())
+        }
+        None => (text.trim(), None),
     }
 }
 
@@ -87,7 +100,7 @@ fn timestamp(text: &str) -> Option<Monotonic> {
     Some(Monotonic::from_micros(seconds * 1_000_000 + micros))
 }
 
-fn what(event: &str) -> Option<What> {
+fn what(event: &str, thread: u32, process: u32) -> Option<What> {
     if let Some(arguments) = event.strip_prefix("sys_ioctl(") {
         return ioctl(arguments);
     }
@@ -119,12 +132,19 @@ fn what(event: &str) -> Option<What> {
                 .to_owned(),
         }),
         "sched_process_exec" => field(fields, "pid").map(|pid| What::Executed { pid }),
-        // One thread of many that ends is not the process.
-        "sched_process_exit" if fields.ends_with("group_dead=false") => None,
-        "sched_process_exit" => field(fields, "pid").map(|pid| What::Exited { pid }),
+        "sched_process_exit" => exited(fields, thread, process),
         "tracing_mark_write" => Some(What::Marked(fields.trim().to_owned())),
         _ => None,
     }
+}
+
+/// One thread of many that ends is not the process: the last one is, or, by a kernel that does not count them, the first.
+fn exited(fields: &str, thread: u32, process: u32) -> Option<What> {
+    let whole = match fields.rsplit_once("group_dead=") {
+        Some((_, dead)) => dead.trim() == "true",
+        None => thread == process,
+    };
+    whole.then_some(What::Exited { pid: process })
 }
 
 fn ioctl(arguments: &str) -> Option<What> {
@@ -243,5 +263,18 @@ mod tests {
         assert_eq!(Line::parse("# tracer: nop"), None);
         let thread = "postgres-9 [0] ... 1.000001: sched_process_exit: comm=postgres pid=9 prio=120 group_dead=false";
         assert_eq!(Line::parse(thread), None);
+    }
+
+    #[test]
+    fn a_process_ends_with_its_last_thread() {
+        let what = |text| Line::parse(text).map(|line| line.what);
+        let last = "ib_log-12   (     11) [0] ... 1.000001: sched_process_exit: comm=ib_log pid=12 prio=120 group_dead=true";
+        assert_eq!(what(last), Some(What::Exited { pid: 11 }));
+        let not_counted = "ib_log-12   (     11) [0] ... 1.000001: sched_process_exit: comm=ib_log pid=12 prio=120";
+        assert_eq!(what(not_counted), None);
+        let first = "mysqld-11   (     11) [0] ... 1.000001: sched_process_exit: comm=mysqld pid=11 prio=120";
+        assert_eq!(what(first), Some(What::Exited { pid: 11 }));
+        let unknown = "mysqld-11   (-------) [0] ... 1.000001: sched_process_exit: comm=mysqld pid=11 prio=120";
+        assert_eq!(what(unknown), Some(What::Exited { pid: 11 }));
     }
 }

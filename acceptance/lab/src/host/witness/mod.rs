@@ -83,7 +83,7 @@ pub enum EventKind {
     ProcessContinued {
         target: u32,
     },
-    /// A database server (a postmaster) ended, in whatever way.
+    /// A database server ended, in whatever way.
     ServerEnded {
         target: u32,
     },
@@ -260,7 +260,7 @@ impl Scribe {
 
     fn server_started(&mut self, pid: u32) -> Option<(Option<String>, EventKind)> {
         let instance = self.home_of(pid)?;
-        if !is_postmaster(pid) {
+        if !is_server(pid) {
             return None;
         }
         self.servers.push((pid, instance.clone()));
@@ -288,13 +288,63 @@ impl Scribe {
     }
 }
 
-/// A server for a data directory, and not `postgres --version` or a single-user run.
-fn is_postmaster(pid: u32) -> bool {
-    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let mut arguments = arguments.split(|byte| *byte == 0).skip(1);
-    arguments.next() == Some(b"-D")
+/// Whether what runs is a server at work, and not `postgres --version` or `mysqld --initialize`.
+fn is_server(pid: u32) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let arguments: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+    serves(&arguments)
 }
+
+fn serves(command: &[&[u8]]) -> bool {
+    let [program, arguments @ ..] = command else {
+        return false;
+    };
+    if program.ends_with(b"postgres") {
+        return arguments.first() == Some(&b"-D".as_slice());
+    }
+    let does_something_else = |argument: &&[u8]| ERRANDS.contains(argument);
+    !arguments.iter().any(does_something_else)
+}
+
+/// Arguments with which `mysqld`, `mariadbd` and `redis-server` do something else than serve.
+const ERRANDS: &[&[u8]] = &[
+    b"--bootstrap",
+    b"--help",
+    b"--initialize",
+    b"--initialize-insecure",
+    b"--validate-config",
+    b"--version",
+];
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::serves;
+
+    #[test]
+    fn a_server_is_known_by_what_it_is_told() {
+        let told = |line: &str| {
+            let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            serves(&words)
+        };
+        for line in [
+            "/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main",
+            "/usr/sbin/mysqld",
+            "/usr/sbin/mariadbd --wsrep_start_position=x",
+            "/usr/bin/redis-server 127.0.0.1:6379",
+        ] {
+            assert!(told(line), "{line}");
+        }
+        for line in [
+            "postgres --version",
+            "mysqld --initialize-insecure",
+            "/usr/sbin/mysqld --verbose --help",
+            "/usr/sbin/mariadbd --basedir=/usr --bootstrap",
+        ] {
+            assert!(!told(line), "{line}");
+        }
+    }
 }

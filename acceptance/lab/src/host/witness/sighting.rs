@@ -38,9 +38,9 @@ pub(in crate::host) enum Deed {
     Stop { target: u32 },
     /// `SIGCONT` was sent.
     Continue { target: u32 },
-    /// A PostgreSQL program was started.
+    /// A database server's program was started.
     ServerExecuted { pid: u32 },
-    /// A PostgreSQL process ended.
+    /// A process ended.
     ServerExited { pid: u32 },
     /// A line of our own.
     Marked(String),

@@ -40,9 +40,15 @@ const EVENTS: &[(&str, &str)] = &[
     ("cgroup/cgroup_unfreeze", ""),
     ("cgroup/cgroup_notify_frozen", ""),
     ("signal/signal_generate", "sig==18||sig==19"),
-    ("sched/sched_process_exec", "filename ~ \"*/bin/postgres\""),
-    ("sched/sched_process_exit", "comm==\"postgres\""),
+    (
+        "sched/sched_process_exec",
+        "filename ~ \"*/bin/postgres\"||filename ~ \"*/sbin/mysqld\"||filename ~ \"*/sbin/mariadbd\"||\
+         filename ~ \"*/bin/redis-server\"||filename ~ \"*/bin/valkey-server\"",
+    ),
 ];
+
+/// Of threads, the last of each process; older kernels do not know which one that is.
+const EXIT: (&str, &str) = ("sched/sched_process_exit", "group_dead==1");
 
 const READER_LIMIT: Duration = Duration::from_secs(5);
 
@@ -64,9 +70,14 @@ impl TraceInstance {
         let instance = Self { dir };
         instance.write("trace_clock", "mono")?;
         instance.write("buffer_size_kb", BUFFER_KB)?;
+        // To which process a thread belongs: a server may end with any of its threads.
+        instance.write("options/record-tgid", "1")?;
         for (event, filter) in EVENTS {
             instance.enable(event, filter)?;
         }
+        let (event, filter) = EXIT;
+        let counted = instance.has_field(event, "group_dead")?;
+        instance.enable(event, if counted { filter } else { "" })?;
         Ok(instance)
     }
 
@@ -91,6 +102,12 @@ impl TraceInstance {
             self.write(&format!("{dir}/filter"), filter)?;
         }
         self.write(&format!("{dir}/enable"), "1")
+    }
+
+    fn has_field(&self, event: &str, field: &str) -> Result<bool> {
+        let format = self.dir.join(format!("events/{event}/format"));
+        let text = fs::read_to_string(&format).context(|| format.display().to_string())?;
+        Ok(text.contains(field))
     }
 
     fn write(&self, name: &str, value: &str) -> Result<()> {
