@@ -29,7 +29,7 @@ pub(crate) struct Serve {
     /// How the server's files are spread: two-ext4, two-xfs, tablespace, shared-var, all-on-root.
     #[arg(long, default_value = "two-ext4", value_parser = layout)]
     layout: Layout,
-    /// The database: postgresql.
+    /// The database: postgresql, mysql, mariadb, redis, valkey.
     #[arg(long, default_value = "postgresql", value_parser = engine)]
     engine: &'static Engine,
     /// How much is in it; for PostgreSQL pgbench's scale factor, 15 MiB of tables each.

@@ -21,7 +21,11 @@ was sent after they were let go. *plain* is `CreateImage` with `NoReboot`, as `a
 large busy one in small: it checkpoints every few seconds, and its database is several times its buffers.
 
 PostgreSQL is under pgbench and is checked by `pg_amcheck --heapallindexed --parent-check` (pgbench scale
-4, `max_wal_size = 20MB`, `shared_buffers = 16MB`).
+4, `max_wal_size = 20MB`, `shared_buffers = 16MB`). MySQL and MariaDB keep a bank: transfers between two InnoDB tables, logged in
+a third, and a count of ticks beside it in MyISAM and Aria tables, outside of transactions; `CHECK TABLE ... EXTENDED` on
+all tables, InnoDB's own error log and `innochecksum` on all files are their checks (8 MiB of redo log, buffers of 16 MiB, tables
+of twice 100,000 customers). Redis and Valkey count, in counters and lists that belong together, with an append-only file
+that is synced every second; `check-aof` and `check-rdb` are their checks.
 
 *Hold* is how long writes were held: as the lab's witness saw it in the kernel, and as `evidence.hold_ms` claims it. Under
 `stop` clients are disconnected: there it is the time in which the server took no connections, as seen at its socket. *Stall* is the longest that a writing client waited for one commit meanwhile. The image of the round before boots

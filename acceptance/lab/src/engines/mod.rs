@@ -2,16 +2,31 @@
 //! One folder each: scripts for the guest, and a constant that says what they are. Whoever plays iterates over
 //! [`ENGINES`].
 
+mod mariadb;
+mod mysql;
 mod postgresql;
+mod redis;
+mod valkey;
 
 use std::fmt;
 
+pub use mariadb::MARIADB;
+pub use mysql::MYSQL;
 pub use postgresql::POSTGRESQL;
+pub use redis::REDIS;
+pub use valkey::VALKEY;
 
-use crate::host::{Layout, ServerSpec};
+use crate::host::{Layout, Release, RootFs, ServerSpec};
 
 /// In the order of every table.
-pub const ENGINES: &[&Engine] = &[&POSTGRESQL];
+pub const ENGINES: &[&Engine] = &[&POSTGRESQL, &MYSQL, &MARIADB, &REDIS, &VALKEY];
+
+/// Debian 12 with MariaDB and Redis: it takes a minute to make, so that they share it.
+const MARIADB_AND_REDIS: RootFs = RootFs {
+    release: Release::Bookworm,
+    packages: &["mariadb-server", "redis-server"],
+    finish: "rm -rf /var/lib/mysql/*; systemctl disable --quiet mariadb redis-server",
+};
 
 /// One database.
 #[derive(Clone, Copy)]

@@ -1,0 +1,83 @@
+//! Redis 7.0 of Debian 12 with an append-only file, and counters in it. Valkey is the same under other names.
+
+use super::{Clients, Engine, Judge, MARIADB_AND_REDIS};
+use crate::host::{Layout, Places, ServerSpec};
+
+pub(super) const LAYOUTS: &[Layout] = &[
+    Layout::TwoExt4,
+    Layout::TwoXfs,
+    Layout::SharedVar,
+    Layout::AllOnRoot,
+];
+
+pub(super) const SETTINGS: &str = "appendonly yes\nappendfsync everysec";
+
+pub(super) const OPEN_LEDGER: &str = "DEL ledger\n";
+
+pub const REDIS: Engine = Engine {
+    name: "redis",
+    title: "Redis 7.0",
+    layouts: LAYOUTS,
+    server: ServerSpec {
+        name: "redis",
+        root: MARIADB_AND_REDIS,
+        places: Places {
+            data: "/var/lib/redis",
+            log: "/var/lib/redis/appendonlydir",
+            tablespace: None,
+        },
+        set_up: concat!("name=redis\n", include_str!("server.sh")),
+        size: 10,
+        settings: SETTINGS,
+    },
+    unit: "redis-server",
+    version: &["redis-server", "--version"],
+    clients: Clients {
+        load: concat!("name=redis\n", include_str!("load.sh")),
+        user: "redis",
+        session: &["redis-cli"],
+        open_ledger: OPEN_LEDGER,
+        commit,
+    },
+    judge: Judge {
+        checks: "redis-check-aof, redis-check-rdb",
+        script: concat!("name=redis\n", include_str!("judge.sh")),
+        why_it_stopped,
+        findings,
+    },
+};
+
+/// One command: the number is answered when it is appended, and written to the append-only file before that.
+pub(super) fn commit(sequence: u64) -> String {
+    format!("EVAL \"redis.call('RPUSH', 'ledger', ARGV[1]) return ARGV[1]\" 0 {sequence}\n")
+}
+
+/// The last warning: it gives up over the first file that it cannot read.
+pub(super) fn why_it_stopped(log: &str) -> Option<String> {
+    let warning = log.lines().rfind(|line| line.contains(" # "))?;
+    let (_, message) = warning.split_once(" # ")?;
+    Some(message.trim().to_owned())
+}
+
+/// Every line is one.
+pub(super) fn findings(output: &str) -> Vec<String> {
+    output.lines().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_the_last_warning() {
+        let log = "\
+9:C 30 Nov 2026 01:00:00.000 # WARNING Memory overcommit must be enabled!
+9:M 30 Nov 2026 01:00:00.100 * Reading RDB base file on AOF loading...
+9:M 30 Nov 2026 01:00:00.200 # Bad file format reading the append only file appendonly.aof.2.incr.aof";
+        assert_eq!(
+            why_it_stopped(log).as_deref(),
+            Some("Bad file format reading the append only file appendonly.aof.2.incr.aof")
+        );
+        assert_eq!(why_it_stopped("9:M * Ready\n"), None);
+    }
+}

@@ -1,0 +1,44 @@
+//! Valkey 8.1 of Debian 13: Redis under other names.
+
+use super::{
+    Clients, Engine, Judge,
+    redis::{LAYOUTS, OPEN_LEDGER, SETTINGS, commit, findings, why_it_stopped},
+};
+use crate::host::{Places, Release, RootFs, ServerSpec};
+
+pub const VALKEY: Engine = Engine {
+    name: "valkey",
+    title: "Valkey 8.1",
+    layouts: LAYOUTS,
+    server: ServerSpec {
+        name: "valkey",
+        root: RootFs {
+            release: Release::Trixie,
+            packages: &["valkey-server", "valkey-tools"],
+            finish: "systemctl disable --quiet valkey-server",
+        },
+        places: Places {
+            data: "/var/lib/valkey",
+            log: "/var/lib/valkey/appendonlydir",
+            tablespace: None,
+        },
+        set_up: concat!("name=valkey\n", include_str!("../redis/server.sh")),
+        size: 10,
+        settings: SETTINGS,
+    },
+    unit: "valkey-server",
+    version: &["valkey-server", "--version"],
+    clients: Clients {
+        load: concat!("name=valkey\n", include_str!("../redis/load.sh")),
+        user: "valkey",
+        session: &["valkey-cli"],
+        open_ledger: OPEN_LEDGER,
+        commit,
+    },
+    judge: Judge {
+        checks: "valkey-check-aof, valkey-check-rdb",
+        script: concat!("name=valkey\n", include_str!("../redis/judge.sh")),
+        why_it_stopped,
+        findings,
+    },
+};
