@@ -118,7 +118,7 @@ async fn proven(
     let configuration = Configuration::new(&stage.access());
     let configuration = configuration.image("round", name, &stage.instance, &arguments);
     terraform.configure(configuration.text())?;
-    let door = Door::watch(&stage.machine)?;
+    let door = Door::watch(&stage.machine, stage.engine)?;
     let applied = terraform.apply(&[]).await?;
     if applied.code != Some(0) {
         return Ok(Err(Flaw::NoImage(applied.output)));

@@ -43,6 +43,7 @@ pub struct Engine {
     /// A command that prints which version it is.
     pub version: &'static [&'static str],
     pub clients: Clients,
+    pub door: Door,
     pub judge: Judge,
 }
 
@@ -59,6 +60,17 @@ pub struct Clients {
     pub open_ledger: &'static str,
     /// Statements that commit a number and then answer it, on a line of its own.
     pub commit: fn(u64) -> String,
+}
+
+/// How a client finds out whether it would be let in.
+#[derive(Clone, Copy)]
+pub struct Door {
+    /// A unix socket in the guest.
+    pub socket: &'static str,
+    /// What the client says first.
+    pub knock: &'static [u8],
+    /// By what is answered; `None` where that is not all yet.
+    pub lets_in: fn(&[u8]) -> Option<bool>,
 }
 
 /// What its owner would look at in an image of it.

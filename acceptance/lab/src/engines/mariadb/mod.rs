@@ -2,7 +2,7 @@
 
 use super::{
     Clients, Engine, Judge, MARIADB_AND_REDIS,
-    mysql::{LAYOUTS, OPEN_LEDGER, PLACES, commit, findings, why_it_stopped},
+    mysql::{DOOR, LAYOUTS, OPEN_LEDGER, PLACES, commit, findings, why_it_stopped},
 };
 use crate::host::ServerSpec;
 
@@ -36,6 +36,7 @@ pub const MARIADB: Engine = Engine {
         open_ledger: OPEN_LEDGER,
         commit,
     },
+    door: DOOR,
     judge: Judge {
         checks: "CHECK TABLE, innochecksum",
         script: concat!(

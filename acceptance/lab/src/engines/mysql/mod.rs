@@ -1,7 +1,7 @@
 //! MySQL 9 of Debian's next release, and in it a bank: transfers between two tables, logged in a third. MariaDB has the
 //! same one.
 
-use super::{Clients, Engine, Judge};
+use super::{Clients, Door, Engine, Judge};
 use crate::host::{Layout, Places, Release, RootFs, ServerSpec};
 
 /// PostgreSQL has a layout more: a tablespace of its own.
@@ -20,6 +20,13 @@ pub(super) const PLACES: Places = Places {
 
 pub(super) const OPEN_LEDGER: &str =
     "DROP TABLE IF EXISTS ledger; CREATE TABLE ledger (sequence BIGINT PRIMARY KEY) ENGINE=InnoDB;";
+
+pub(super) const DOOR: Door = Door {
+    socket: "/run/mysqld/mysqld.sock",
+    // The server speaks first.
+    knock: b"",
+    lets_in,
+};
 
 /// A large server in small: its redo log comes round every few seconds, and its tables are several times its buffers.
 /// A table that was not closed is not mended before somebody can see it.
@@ -56,6 +63,7 @@ pub const MYSQL: Engine = Engine {
         open_ledger: OPEN_LEDGER,
         commit,
     },
+    door: DOOR,
     judge: Judge {
         checks: "CHECK TABLE, innochecksum",
         script: concat!("client=mysql unit=mysql\n", include_str!("judge.sh")),
@@ -67,6 +75,12 @@ pub const MYSQL: Engine = Engine {
 /// The client ends at the first statement that fails: what is answered was committed.
 pub(super) fn commit(sequence: u64) -> String {
     format!("INSERT INTO ledger VALUES ({sequence}); SELECT {sequence};\n")
+}
+
+/// A packet is three bytes of length, a number, and its payload: a greeting begins with the protocol's version, which is
+/// 10, and an error with 255.
+fn lets_in(answer: &[u8]) -> Option<bool> {
+    answer.get(4).map(|kind| *kind == 10)
 }
 
 /// The first error of the last life that had one: a service that is started again and again may be in its next one.
@@ -130,6 +144,13 @@ mod tests {
             Some("Missing FILE_CHECKPOINT at 7")
         );
         assert_eq!(why_it_stopped("starting as process 1\n"), None);
+    }
+
+    #[test]
+    fn who_is_greeted_is_let_in() {
+        assert_eq!(lets_in(b"\x49\0\0\0"), None, "cut short");
+        assert_eq!(lets_in(b"\x49\0\0\0\x0a9.7.4"), Some(true));
+        assert_eq!(lets_in(b"\x20\0\0\0\xff\x10\x04Too many"), Some(false));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! PostgreSQL 15 of Debian 12 under pgbench.
 
-use super::{Clients, Engine, Judge};
+use super::{Clients, Door, Engine, Judge};
 use crate::host::{Layout, Places, Release, RootFs, ServerSpec};
 
 /// A large server in small: its WAL fills `max_wal_size` every few seconds, so that it checkpoints all the time, and its
@@ -45,6 +45,11 @@ pub const POSTGRESQL: Engine = Engine {
         open_ledger: "DROP TABLE IF EXISTS ledger; CREATE TABLE ledger (sequence bigint PRIMARY KEY);",
         commit,
     },
+    door: Door {
+        socket: "/run/postgresql/.s.PGSQL.5432",
+        knock: STARTUP,
+        lets_in,
+    },
     judge: Judge {
         checks: "pg_amcheck",
         script: include_str!("judge.sh"),
@@ -56,6 +61,22 @@ pub const POSTGRESQL: Engine = Engine {
 /// The server reports `RETURNING` rows as complete after the commit only, and psql prints a result when it is complete.
 fn commit(sequence: u64) -> String {
     format!("INSERT INTO ledger VALUES ({sequence}) RETURNING sequence;\n")
+}
+
+/// A connection's first message: its length, protocol 3.0, a user who is not there, the database.
+const STARTUP: &[u8] = b"\0\0\0\x29\0\x03\0\0user\0doorbell\0database\0postgres\0\0";
+
+/// What a server says while it starts, recovers or shuts down (PostgreSQL's errcodes, `cannot_connect_now`).
+const NOT_NOW: &[u8] = b"C57P03\0";
+
+/// Whoever is asked for credentials, or refused for want of them, would have been let in with them. A message is its
+/// kind, its length (its own four bytes included), and so many bytes.
+fn lets_in(answer: &[u8]) -> Option<bool> {
+    let (kind, length) = (answer.first()?, answer.get(1..5)?);
+    let length = u32::from_be_bytes(length.try_into().ok()?);
+    let body = answer.get(5..1 + usize::try_from(length).ok()?)?;
+    let not_now = body.windows(NOT_NOW.len()).any(|part| part == NOT_NOW);
+    Some(*kind == b'R' || (*kind == b'E' && !not_now))
 }
 
 fn why_it_stopped(log: &str) -> Option<String> {
@@ -103,6 +124,20 @@ mod tests {
         );
         assert_eq!(why_it_stopped("starting PostgreSQL\n"), None);
         assert_eq!(why_it_stopped("FATAL:  of an earlier life\n"), None);
+    }
+
+    #[test]
+    fn the_first_message_tells_its_length() {
+        let length = u32::try_from(STARTUP.len()).unwrap();
+        assert_eq!(STARTUP[..4], length.to_be_bytes());
+    }
+
+    #[test]
+    fn who_is_asked_for_credentials_is_let_in() {
+        assert_eq!(lets_in(b"R\0\0\0\x08\0\0\0\x05"), Some(true));
+        assert_eq!(lets_in(b"E\0\0\0\x12SFATAL\0C28000"), None, "cut short");
+        assert_eq!(lets_in(b"E\0\0\0\x14SFATAL\0C28000\0\0"), Some(true));
+        assert_eq!(lets_in(b"E\0\0\0\x14SFATAL\0C57P03\0\0"), Some(false));
     }
 
     #[test]

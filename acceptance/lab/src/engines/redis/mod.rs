@@ -1,6 +1,6 @@
 //! Redis 7.0 of Debian 12 with an append-only file, and counters in it. Valkey is the same under other names.
 
-use super::{Clients, Engine, Judge, MARIADB_AND_REDIS};
+use super::{Clients, Door, Engine, Judge, MARIADB_AND_REDIS};
 use crate::host::{Layout, Places, ServerSpec};
 
 pub(super) const LAYOUTS: &[Layout] = &[
@@ -10,7 +10,7 @@ pub(super) const LAYOUTS: &[Layout] = &[
     Layout::AllOnRoot,
 ];
 
-pub(super) const SETTINGS: &str = "appendonly yes\nappendfsync everysec";
+pub(super) const KNOCK: &[u8] = b"PING\r\n";
 
 pub(super) const OPEN_LEDGER: &str = "DEL ledger\n";
 
@@ -28,7 +28,7 @@ pub const REDIS: Engine = Engine {
         },
         set_up: concat!("name=redis\n", include_str!("server.sh")),
         size: 10,
-        settings: SETTINGS,
+        settings: "appendonly yes\nappendfsync everysec\nunixsocket /run/redis/redis.sock",
     },
     unit: "redis-server",
     version: &["redis-server", "--version"],
@@ -38,6 +38,11 @@ pub const REDIS: Engine = Engine {
         session: &["redis-cli"],
         open_ledger: OPEN_LEDGER,
         commit,
+    },
+    door: Door {
+        socket: "/run/redis/redis.sock",
+        knock: KNOCK,
+        lets_in,
     },
     judge: Judge {
         checks: "redis-check-aof, redis-check-rdb",
@@ -50,6 +55,11 @@ pub const REDIS: Engine = Engine {
 /// One command: the number is answered when it is appended, and written to the append-only file before that.
 pub(super) fn commit(sequence: u64) -> String {
     format!("EVAL \"redis.call('RPUSH', 'ledger', ARGV[1]) return ARGV[1]\" 0 {sequence}\n")
+}
+
+/// While it is still loading, it says so.
+pub(super) fn lets_in(answer: &[u8]) -> Option<bool> {
+    answer.ends_with(b"\r\n").then(|| answer == b"+PONG\r\n")
 }
 
 /// The last warning: it gives up over the first file that it cannot read.
@@ -67,6 +77,14 @@ pub(super) fn findings(output: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_answered_is_let_in() {
+        assert_eq!(lets_in(b"+PO"), None, "cut short");
+        assert_eq!(lets_in(b"+PONG\r\n"), Some(true));
+        let loading = b"-LOADING Redis is loading the dataset in memory\r\n";
+        assert_eq!(lets_in(loading), Some(false));
+    }
 
     #[test]
     fn the_reason_is_the_last_warning() {

@@ -1,8 +1,8 @@
 //! Valkey 8.1 of Debian 13: Redis under other names.
 
 use super::{
-    Clients, Engine, Judge,
-    redis::{LAYOUTS, OPEN_LEDGER, SETTINGS, commit, findings, why_it_stopped},
+    Clients, Door, Engine, Judge,
+    redis::{KNOCK, LAYOUTS, OPEN_LEDGER, commit, findings, lets_in, why_it_stopped},
 };
 use crate::host::{Places, Release, RootFs, ServerSpec};
 
@@ -24,7 +24,7 @@ pub const VALKEY: Engine = Engine {
         },
         set_up: concat!("name=valkey\n", include_str!("../redis/server.sh")),
         size: 10,
-        settings: SETTINGS,
+        settings: "appendonly yes\nappendfsync everysec\nunixsocket /run/valkey/valkey.sock",
     },
     unit: "valkey-server",
     version: &["valkey-server", "--version"],
@@ -34,6 +34,11 @@ pub const VALKEY: Engine = Engine {
         session: &["valkey-cli"],
         open_ledger: OPEN_LEDGER,
         commit,
+    },
+    door: Door {
+        socket: "/run/valkey/valkey.sock",
+        knock: KNOCK,
+        lets_in,
     },
     judge: Judge {
         checks: "valkey-check-aof, valkey-check-rdb",
