@@ -1,19 +1,23 @@
 //! EC2 behind the `Imager` port, and what a Terraform resource reads and changes outside a session.
 
 mod begin;
+mod billing;
+mod blueprint;
 mod describe;
 mod discard;
 pub mod images;
 pub mod instances;
 mod leftovers;
 mod observe;
+mod register;
 mod seal;
 pub mod settings;
+mod snapshots;
 pub mod tags;
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,10 +27,17 @@ use aws_sdk_ec2::{
     primitives::DateTime,
 };
 use quiesce::{
-    ports::{CaptureRequest, ImageId, Imager, ImagerError, Instance, Leftover, Observation},
+    capture::CaptureCall,
+    ports::{
+        Begun, CaptureRequest, ImageId, Imager, ImagerError, Instance, Leftover, Observation,
+        ObservedSnapshot,
+    },
     session::SessionId,
 };
 use time::OffsetDateTime;
+
+use self::blueprint::Blueprint;
+use crate::CallError;
 
 /// One attempt of a call inside a session. EC2 answers these in well under a second; an answer that takes longer is
 /// worth less than a new question.
@@ -37,8 +48,10 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 pub struct Ec2Imager {
     ec2: Client,
     instance_id: String,
-    /// Images whose ids are known from `CreateImage`, though EC2's tag filters may not show them yet.
+    /// Images whose ids are known from an answer, though EC2's tag filters may not show them yet.
     begun: Mutex<BTreeMap<SessionId, ImageId>>,
+    /// The instance as it was before each session's hold.
+    blueprints: Mutex<BTreeMap<SessionId, Blueprint>>,
     /// Tags of ours, `consistent:...`, that the image bears beside the session's.
     notes: BTreeMap<String, String>,
 }
@@ -60,6 +73,7 @@ impl Ec2Imager {
             ec2: Client::from_conf(once),
             instance_id: instance_id.into(),
             begun: Mutex::default(),
+            blueprints: Mutex::default(),
             notes: BTreeMap::new(),
         }
     }
@@ -71,8 +85,13 @@ impl Ec2Imager {
         self
     }
 
-    fn begun(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, ImageId>> {
+    fn begun(&self) -> MutexGuard<'_, BTreeMap<SessionId, ImageId>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn blueprints(&self) -> MutexGuard<'_, BTreeMap<SessionId, Blueprint>> {
+        let blueprints = self.blueprints.lock();
+        blueprints.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,8 +101,38 @@ impl Imager for Ec2Imager {
         Ok(facts.instance)
     }
 
-    async fn begin(&self, request: &CaptureRequest) -> Result<ImageId, ImagerError> {
-        let image = begin::create_image(&self.ec2, &self.instance_id, request, &self.notes).await?;
+    async fn prepare(&self, session: &SessionId) -> Result<(), ImagerError> {
+        let blueprint = blueprint::read(&self.ec2, &self.instance_id).await?;
+        self.blueprints().insert(session.clone(), blueprint);
+        Ok(())
+    }
+
+    async fn begin(&self, request: &CaptureRequest) -> Result<Begun, ImagerError> {
+        let (ec2, id) = (&self.ec2, &self.instance_id);
+        match request.call {
+            CaptureCall::CreateImage => {
+                let image = begin::create_image(ec2, id, request, &self.notes).await?;
+                self.begun().insert(request.session.clone(), image.clone());
+                Ok(Begun::Image(image))
+            }
+            CaptureCall::CreateSnapshots => {
+                let made = snapshots::create_snapshots(ec2, id, request).await?;
+                Ok(Begun::Snapshots(made))
+            }
+        }
+    }
+
+    async fn register(
+        &self,
+        request: &CaptureRequest,
+        snapshots: &[ObservedSnapshot],
+    ) -> Result<ImageId, ImagerError> {
+        let blueprint = self.blueprints().get(&request.session).cloned();
+        let blueprint = blueprint.ok_or_else(|| {
+            CallError::refused(register::ACTION, "nobody read what the instance is like")
+        })?;
+        let source = (self.instance_id.as_str(), &blueprint);
+        let image = register::register(&self.ec2, source, request, snapshots, &self.notes).await?;
         self.begun().insert(request.session.clone(), image.clone());
         Ok(image)
     }

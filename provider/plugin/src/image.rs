@@ -1,5 +1,6 @@
 //! `consistent_db_image`: an image of a live database server that is proven consistent, or none.
 
+pub(crate) mod capture;
 mod condition;
 mod create;
 mod delete;

@@ -85,6 +85,13 @@ pub enum Cause {
         volume: VolumeId,
         state: String,
     },
+    /// Of snapshots, the service derives the billing from what it recorded with them, if it can.
+    #[error("image {id} is billed as {billed:?}, but the instance as {source_billed:?}")]
+    Misbilled {
+        id: ImageId,
+        billed: String,
+        source_billed: String,
+    },
     /// Not one image with exactly one snapshot of each volume that was attached when the hold was armed.
     #[error("what was captured is not what was asked for: {0}")]
     Mismatch(String),
@@ -210,6 +217,9 @@ impl Cause {
             Self::TimedOut { .. } => "Raise timeouts.create, or apply again later.",
             Self::ImageFailed { .. } | Self::SnapshotFailed { .. } => {
                 "Check the volumes' KMS keys and the account's quotas, then apply again."
+            }
+            Self::Misbilled { .. } => {
+                "Set capture to \"create_image\": it keeps what the instance is billed as."
             }
             Self::Mismatch(_) => "Apply again while nobody attaches or detaches volumes.",
             Self::Defect(_) => "Please report it, with the log.",

@@ -3,6 +3,7 @@
 //! Knows neither Terraform nor AWS: a [`ports::Guest`] runs scripts, a [`ports::Imager`] captures volumes.
 //! [`Plan::execute`] makes a proven image or none; [`inspect`] tells without touching anything whether it could.
 
+pub mod capture;
 mod clock;
 pub mod engines;
 pub mod error;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{engines::Options, method::Choice};
+use crate::{capture::CaptureCall, engines::Options, method::Choice};
 
 /// One image of one instance's databases.
 #[derive(Clone, Debug)]
@@ -11,6 +11,7 @@ pub struct Plan {
     /// One engine or more: one hold over all.
     pub engines: Vec<Options>,
     pub method: Choice,
+    pub capture: CaptureCall,
     pub max_hold: MaxHold,
     pub attempts: Attempts,
     /// From the start of the work to the seal. Undoing what failed may take longer.

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, future::Future, time::Duration};
 
 use time::OffsetDateTime;
 
-use crate::session::SessionId;
+use crate::{capture::CaptureCall, session::SessionId};
 
 /// One instance on which scripts run as root.
 pub trait Guest: Send + Sync + 'static {
@@ -60,11 +60,23 @@ pub trait Imager: Send + Sync + 'static {
     /// The instance as EC2 sees it now: state and attached EBS volumes.
     fn instance(&self) -> impl Future<Output = Result<Instance, ImagerError>> + Send;
 
+    /// Reads, before anything is held, what [`register`](Imager::register) will have to tell of the instance: by then it
+    /// may be gone. Safe to repeat.
+    fn prepare(&self, session: &SessionId) -> impl Future<Output = Result<(), ImagerError>> + Send;
+
     /// Starts the capture. Returns as soon as the service acknowledged it. Everything begun carries the session's
     /// tags from its first moment on, so that `observe` and `discard` find it even if this answer is lost.
     fn begin(
         &self,
         request: &CaptureRequest,
+    ) -> impl Future<Output = Result<Begun, ImagerError>> + Send;
+
+    /// Makes the image of completed snapshots ([`CaptureCall::CreateSnapshots`]), like its source in all that `prepare`
+    /// read. Safe to repeat: where the session has its image already, that is the answer.
+    fn register(
+        &self,
+        request: &CaptureRequest,
+        snapshots: &[ObservedSnapshot],
     ) -> impl Future<Output = Result<ImageId, ImagerError>> + Send;
 
     /// What exists of the session now.
@@ -120,6 +132,10 @@ pub struct Instance {
     pub root_device_name: String,
     /// Every attached EBS volume; an image with default mappings includes them all.
     pub volumes: Vec<AttachedVolume>,
+    /// What it is billed as, in the service's own words.
+    pub billing: String,
+    /// What an image of it would lack that is registered of snapshots, in sentences; empty where that makes no difference.
+    pub lost_by_registering: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +149,7 @@ pub struct AttachedVolume {
 #[derive(Clone, Debug)]
 pub struct CaptureRequest {
     pub session: SessionId,
+    pub call: CaptureCall,
     pub name: String,
     pub description: String,
     /// The volumes whose snapshots must be seen; the proof is void without any one of them.
@@ -144,6 +161,15 @@ pub struct CaptureRequest {
     /// After this instant no live run can own the session: what it left behind may be swept. An adapter puts it into a
     /// tag beside the session's.
     pub expires: OffsetDateTime,
+}
+
+/// The answer to a beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// An image is in the making; its snapshots show one by one.
+    Image(ImageId),
+    /// These snapshots were initiated, all at one instant, and no others; their image is yet to be registered.
+    Snapshots(Vec<ObservedSnapshot>),
 }
 
 /// An image in the making, as far as it can be seen. Eventually consistent: absent means "not seen yet".
@@ -159,6 +185,8 @@ pub struct ObservedImage {
     pub state: ImageState,
     /// EC2's reason where the state is a failure.
     pub reason: String,
+    /// What its instances are billed as, in the service's own words; it may not be settled before the image is available.
+    pub billing: String,
 }
 
 /// EC2's image states, as far as they differ for us.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    capture::CaptureCall,
     clock::Exchange,
     engines::Options,
     error::Cause,
@@ -68,6 +69,7 @@ pub async fn inspect<G: Guest, I: Imager>(
     imager: &I,
     engines: &[Options],
     choice: Choice,
+    call: CaptureCall,
     stop: &CancellationToken,
 ) -> Result<Readiness, Cause> {
     let looker = Looker {
@@ -82,7 +84,7 @@ pub async fn inspect<G: Guest, I: Imager>(
     }
     let session = SessionId::random();
     let survey = looker.survey(&session, instance).await?;
-    Ok(survey.assess(engines, choice))
+    Ok(survey.assess(engines, choice, call))
 }
 
 impl Readiness {
@@ -149,6 +151,12 @@ impl<G: Guest, I: Imager> Looker<'_, G, I> {
         })
     }
 
+    /// What registering an image will need.
+    pub(crate) async fn prepare(&self, session: &SessionId) -> Result<(), Cause> {
+        let patience = self.patience("the description of the instance", INSTANCE_PATIENCE);
+        patience.repeat(|_| self.imager.prepare(session)).await
+    }
+
     fn patience(&self, waited_for: &'static str, limit: Duration) -> Patience {
         Patience {
             waited_for,
@@ -160,9 +168,22 @@ impl<G: Guest, I: Imager> Looker<'_, G, I> {
 }
 
 impl Survey {
-    pub(crate) fn assess(&self, engines: &[Options], choice: Choice) -> Readiness {
+    pub(crate) fn assess(
+        &self,
+        engines: &[Options],
+        choice: Choice,
+        call: CaptureCall,
+    ) -> Readiness {
         let probe = &self.report.body;
         let mut problems = probe.problems.clone();
+        if call == CaptureCall::CreateSnapshots {
+            problems.extend(
+                self.instance
+                    .lost_by_registering
+                    .iter()
+                    .map(not_registrable),
+            );
+        }
         let mut data_volumes = BTreeSet::new();
         let mut method = None;
         // What a refusing guest saw may be half of the picture: its own reasons are the ones to read.
@@ -232,6 +253,15 @@ pub(crate) fn not_running(instance: &Instance) -> Option<Problem> {
     })
 }
 
+/// An image that is not like its source is no image of it.
+fn not_registrable(lost: &String) -> Problem {
+    Problem::new(
+        "not_registrable",
+        lost,
+        "set capture to \"create_image\": it makes an image like its source",
+    )
+}
+
 fn held_already(hold: &HoldInProgress) -> Problem {
     Problem::new(
         "hold_in_progress",
@@ -297,7 +327,9 @@ mod tests {
     }
 
     fn codes(survey: &Survey, choice: Choice) -> Vec<String> {
-        let problems = survey.assess(&scene::engines(), choice).problems;
+        let problems = survey
+            .assess(&scene::engines(), choice, CaptureCall::CreateImage)
+            .problems;
         problems
             .iter()
             .map(|problem| problem.code.to_string())
@@ -307,7 +339,7 @@ mod tests {
     #[test]
     fn configuration_on_the_root_volume_does_not_keep_the_data_from_being_frozen() {
         let survey = survey(|_| {});
-        let readiness = survey.assess(&scene::engines(), Choice::Auto);
+        let readiness = survey.assess(&scene::engines(), Choice::Auto, CaptureCall::CreateImage);
         assert!(readiness.ready());
         assert_eq!(readiness.method, Some(Method::Freeze));
         assert_eq!(
@@ -353,7 +385,7 @@ mod tests {
                 "fires_in_ms": 51_000,
             });
         });
-        let readiness = held.assess(&scene::engines(), Choice::Auto);
+        let readiness = held.assess(&scene::engines(), Choice::Auto, CaptureCall::CreateImage);
         let [problem] = readiness.problems.as_slice() else {
             panic!("one problem")
         };
@@ -362,6 +394,19 @@ mod tests {
                 && problem.message.contains("9 s")
         );
         assert!(problem.hint.contains("52 s"));
+    }
+
+    #[test]
+    fn what_registering_would_lose_is_refused_where_it_would_be_registered() {
+        let mut bound = survey(|_| {});
+        bound.instance.lost_by_registering = vec!["i-1 is billed for its licence".to_owned()];
+        let codes = |call| {
+            let readiness = bound.assess(&scene::engines(), Choice::Auto, call);
+            let problems = readiness.problems.into_iter();
+            problems.map(|it| it.code.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(CaptureCall::CreateSnapshots), ["not_registrable"]);
+        assert!(codes(CaptureCall::CreateImage).is_empty());
     }
 
     #[test]
@@ -392,6 +437,7 @@ mod tests {
                 &world.imager,
                 &engines,
                 Choice::Auto,
+                CaptureCall::CreateSnapshots,
                 &world.stop,
             )
             .await;

@@ -116,9 +116,9 @@ mod tests {
         };
         Instance {
             id: "i-1".into(),
-            state: "running".into(),
             root_device_name: "/dev/sda1".into(),
             volumes: volumes.iter().map(volume).collect(),
+            ..scene::instance()
         }
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use aws_sdk_ec2::{
     Client,
     config::{Builder, timeout::TimeoutConfig},
-    types::{ResourceType, TagSpecification},
+    types::ResourceType,
 };
 use quiesce::ports::{CaptureRequest, ImageId};
 
@@ -13,7 +13,7 @@ use super::tags;
 use crate::CallError;
 
 const ACTION: &str = "ec2:CreateImage";
-/// `CreateImage` answers within seconds, later for many volumes; the protocol gives up earlier where a hold ends earlier.
+/// A capture's call answers within seconds, later for many volumes; the protocol gives up earlier where a hold ends earlier.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// There is no client token: this is called once, and an answer that is lost leaves the session's tags to look for.
@@ -26,27 +26,21 @@ pub(super) async fn create_image(
     let ours = tags::of_session(request, instance_id);
     let mut of_image = ours.clone();
     of_image.extend(notes.clone());
+    let tags_of = |kind, users, ours| tags::specification(ACTION, kind, users, ours);
     let created = ec2
         .create_image()
         .instance_id(instance_id)
         .name(&request.name)
         .description(&request.description)
         .no_reboot(true)
-        .tag_specifications(specification(
-            ResourceType::Image,
-            &request.tags,
-            &of_image,
-        )?)
-        .tag_specifications(specification(
+        .tag_specifications(tags_of(ResourceType::Image, &request.tags, &of_image)?)
+        .tag_specifications(tags_of(
             ResourceType::Snapshot,
             &request.snapshot_tags,
             &ours,
         )?)
         .customize()
-        .config_override(
-            Builder::new()
-                .timeout_config(TimeoutConfig::builder().operation_timeout(LIMIT).build()),
-        )
+        .config_override(patient())
         .send()
         .await
         .map_err(|error| CallError::of(ACTION, &error))?;
@@ -59,16 +53,6 @@ pub(super) async fn create_image(
     }
 }
 
-fn specification(
-    kind: ResourceType,
-    users: &BTreeMap<String, String>,
-    ours: &BTreeMap<String, String>,
-) -> Result<TagSpecification, CallError> {
-    tags::check(users).map_err(|reserved| CallError::refused(ACTION, reserved.to_string()))?;
-    let mut all = users.clone();
-    all.extend(ours.clone());
-    Ok(TagSpecification::builder()
-        .resource_type(kind)
-        .set_tags(Some(tags::to_sdk(&all)))
-        .build())
+pub(super) fn patient() -> Builder {
+    Builder::new().timeout_config(TimeoutConfig::builder().operation_timeout(LIMIT).build())
 }

@@ -7,7 +7,7 @@ use aws_sdk_ec2::{
 use quiesce::ports::{AttachedVolume, Instance, VolumeId};
 use time::OffsetDateTime;
 
-use super::instant;
+use super::{billing, instant};
 use crate::CallError;
 
 const ACTION: &str = "ec2:DescribeInstances";
@@ -33,6 +33,10 @@ pub struct Facts {
 
 /// The instance, or an error whose code is `InvalidInstanceID.NotFound`. A terminated one is described for an hour or so.
 pub async fn describe(ec2: &Client, id: &str) -> Result<Facts, CallError> {
+    find(ec2, id).await.map(facts)
+}
+
+pub(super) async fn find(ec2: &Client, id: &str) -> Result<SdkInstance, CallError> {
     let answer = ec2
         .describe_instances()
         .instance_ids(id)
@@ -45,7 +49,6 @@ pub async fn describe(ec2: &Client, id: &str) -> Result<Facts, CallError> {
         .into_iter()
         .flat_map(|reservation| reservation.instances.unwrap_or_default())
         .find(|instance| instance.instance_id.as_deref() == Some(id))
-        .map(facts)
         .ok_or_else(|| CallError {
             code: "InvalidInstanceID.NotFound".to_owned(),
             ..CallError::refused(ACTION, format!("the instance {id} does not exist"))
@@ -53,6 +56,8 @@ pub async fn describe(ec2: &Client, id: &str) -> Result<Facts, CallError> {
 }
 
 fn facts(instance: SdkInstance) -> Facts {
+    let (billing, lost_by_registering) =
+        (billing::of_instance(&instance), billing::lost(&instance));
     let state = instance.state.and_then(|state| state.name);
     Facts {
         ebs_backed: instance.root_device_type == Some(DeviceType::Ebs),
@@ -79,6 +84,8 @@ fn facts(instance: SdkInstance) -> Facts {
                 .into_iter()
                 .filter_map(volume)
                 .collect(),
+            billing,
+            lost_by_registering,
         },
     }
 }

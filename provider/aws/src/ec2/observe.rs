@@ -14,7 +14,7 @@ use quiesce::{
     session::SessionId,
 };
 
-use super::{describe, instant};
+use super::{billing, describe, instant};
 use crate::CallError;
 
 /// Images and snapshots of a session, as EC2 tells them.
@@ -61,6 +61,7 @@ pub(super) async fn session(ec2: &Client, session: &SessionId) -> Result<Observa
 }
 
 fn image(image: Image) -> Option<ObservedImage> {
+    let billing = billing::of_image(&image);
     let reason = image.state_reason.and_then(|reason| reason.message);
     Some(ObservedImage {
         id: ImageId(image.image_id?),
@@ -70,6 +71,7 @@ fn image(image: Image) -> Option<ObservedImage> {
             Some(other) => ImageState::Failed(other.as_str().to_owned()),
         },
         reason: reason.unwrap_or_default(),
+        billing,
     })
 }
 
@@ -77,14 +79,18 @@ fn snapshot(snapshot: Snapshot) -> Option<ObservedSnapshot> {
     Some(ObservedSnapshot {
         id: SnapshotId(snapshot.snapshot_id?),
         volume_id: VolumeId(snapshot.volume_id.unwrap_or_default()),
-        state: match snapshot.state {
-            Some(SdkSnapshotState::Pending) => SnapshotState::Pending,
-            Some(SdkSnapshotState::Completed) => SnapshotState::Completed,
-            Some(other) => SnapshotState::Failed(other.as_str().to_owned()),
-            None => SnapshotState::Failed("without a state".to_owned()),
-        },
+        state: snapshot_state(snapshot.state),
         started_at: snapshot.start_time.as_ref().and_then(instant),
         size_gib: snapshot.volume_size.map_or(0, i64::from),
         encrypted: snapshot.encrypted.unwrap_or(false),
     })
+}
+
+pub(super) fn snapshot_state(state: Option<SdkSnapshotState>) -> SnapshotState {
+    match state {
+        Some(SdkSnapshotState::Pending) => SnapshotState::Pending,
+        Some(SdkSnapshotState::Completed) => SnapshotState::Completed,
+        Some(other) => SnapshotState::Failed(other.as_str().to_owned()),
+        None => SnapshotState::Failed("without a state".to_owned()),
+    }
 }

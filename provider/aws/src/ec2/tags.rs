@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::Tag;
+use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 use quiesce::{ports::CaptureRequest, session::SessionId};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::CallError;
 
 /// What all keys of ours begin with.
 pub const PREFIX: &str = "consistent:";
@@ -62,6 +64,22 @@ pub fn check(tags: &BTreeMap<String, String>) -> Result<(), Reserved> {
         }
     }
     Ok(())
+}
+
+/// The tags of something that a call makes: the user's and ours.
+pub(super) fn specification(
+    action: &'static str,
+    kind: ResourceType,
+    users: &BTreeMap<String, String>,
+    ours: &BTreeMap<String, String>,
+) -> Result<TagSpecification, CallError> {
+    check(users).map_err(|reserved| CallError::refused(action, reserved.to_string()))?;
+    let mut all = users.clone();
+    all.extend(ours.clone());
+    Ok(TagSpecification::builder()
+        .resource_type(kind)
+        .set_tags(Some(to_sdk(&all)))
+        .build())
 }
 
 /// Ours for a session that begins.

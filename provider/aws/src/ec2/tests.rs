@@ -4,6 +4,7 @@ mod capture;
 mod removal;
 mod seal;
 mod settings;
+mod snapshots;
 
 use std::{collections::BTreeSet, fmt::Write};
 
@@ -24,6 +25,7 @@ fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn request(session: &SessionId) -> CaptureRequest {
     CaptureRequest {
         session: session.clone(),
+        call: CaptureCall::CreateImage,
         name: "orders".to_owned(),
         description: "of the orders".to_owned(),
         volumes: vec![VolumeId("vol-1".to_owned())],

@@ -18,7 +18,7 @@ use self::model::{Problem, ReadinessQuery};
 use crate::{
     client::Client,
     diagnose,
-    image::{method, needed, preflight},
+    image::{capture, method, needed, preflight},
 };
 
 pub(crate) struct ReadinessSource;
@@ -89,7 +89,13 @@ async fn ask(
     let ssm = client.clients.ssm().await.map_err(diagnose::config)?;
     let guest = SsmGuest::new(ssm.clone(), id);
     let imager = Ec2Imager::new(ec2, id);
-    Ok(quiesce::inspect(&guest, &imager, &engines, choice, cx.stop()).await)
+    let call = capture::call(
+        config
+            .capture
+            .known()
+            .map_or("create_image", String::as_str),
+    );
+    Ok(quiesce::inspect(&guest, &imager, &engines, choice, call, cx.stop()).await)
 }
 
 /// A server that does not answer, or not as it should, is not ready; whoever was not allowed to ask knows nothing of it.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use super::{
-    condition, method,
+    capture, condition, method,
     model::{ImageModel, Quiesce},
     naming, needed,
     private::{LEFT_SESSION, REPLACES},
@@ -99,6 +99,7 @@ fn run(client: &Client, planned: &ImageModel) -> Result<quiesce::Plan> {
         },
         engines: planned.engines.chosen()?,
         method: choice(quiesce)?,
+        capture: capture::call(needed(&planned.capture, "capture")?),
         max_hold: max_hold(quiesce)?,
         attempts: attempts(quiesce)?,
         within: Work::Create.limit(planned)?,
@@ -220,6 +221,7 @@ fn failed(
 
 #[cfg(test)]
 mod tests {
+    use quiesce::capture::CaptureCall;
     use tfplug::Cty;
 
     use super::*;
@@ -235,6 +237,7 @@ mod tests {
         let mut planned = fixtures::planned();
         planned.engines = tfplug::Model::from_cty(Cty::Map([engine].into())).expect("an engine");
         planned.quiesce = Quiesce::default().into();
+        planned.capture = "create_snapshots".into();
         planned
     }
 
@@ -275,6 +278,7 @@ mod tests {
         assert_eq!(run.image.tags.len(), 2);
         assert_eq!(run.image.snapshot_tags.len(), 3);
         assert_eq!((run.method, run.attempts.as_u32()), (Choice::Auto, 3));
+        assert_eq!(run.capture, CaptureCall::CreateSnapshots);
         assert_eq!(
             (run.max_hold.as_duration().as_secs(), run.within.as_secs()),
             (60, 90)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use quiesce::plan::{Attempts, MaxHold};
 use tfplug::{Model, Value, validate};
 
-use super::{deprecation, engines::Engines, method, names};
+use super::{capture, deprecation, engines::Engines, method, names};
 use crate::{duration, tags::ConfiguredTags};
 
 /// An image (AMI) of a live database server that is proven consistent, or none.
@@ -42,8 +42,11 @@ pub(crate) struct ImageModel {
     /// How writes are held.
     #[tf(optional, default = Quiesce::default())]
     pub(super) quiesce: Value<Quiesce>,
-    /// How the volumes are captured. `create_image` (default): one `CreateImage` call without reboot.
-    #[tf(optional, default = "create_image", validate = validate::one_of(&["create_image"]))]
+    /// How the volumes are captured. `create_image` (default): one `CreateImage` call without reboot. `create_snapshots`: one
+    /// `CreateSnapshots` call for all volumes, which holds writes for the shortest time; the image is registered of the
+    /// snapshots when they are complete. It is refused for an instance that is billed for a licence or a product code, which
+    /// such an image may lose.
+    #[tf(optional, default = "create_image", validate = validate::one_of(capture::WORDS))]
     pub(super) capture: Value<String>,
     /// Any text under any name. A change makes a new image, which bears no more of it than a digest. An imported image has that
     /// digest in its state, as `consistent:digest`, and changes nothing where it is the configuration's.

@@ -10,9 +10,10 @@ use consistent_aws::{
     },
     ssm::agent::{self, Agent},
 };
+use quiesce::capture::CaptureCall;
 use tfplug::{Diagnostic, Diagnostics};
 
-use super::{model::ImageModel, young};
+use super::{capture, model::ImageModel, young};
 use crate::diagnose;
 
 /// Everything that stands in the way of creating `planned` in place of `replaced`, as far as it is known yet.
@@ -24,7 +25,7 @@ pub(super) async fn problems(
     let (server, name) = tokio::join!(
         async {
             match planned.source_instance_id.known() {
-                Some(id) => Box::pin(server_problems(clients, id)).await,
+                Some(id) => Box::pin(server_problems(clients, id, planned)).await,
                 None => Ok(Vec::new()),
             }
         },
@@ -47,10 +48,15 @@ pub(super) async fn problems(
     }
 }
 
-async fn server_problems(clients: &Clients, id: &str) -> Result<Vec<Diagnostic>, Diagnostic> {
+async fn server_problems(
+    clients: &Clients,
+    id: &str,
+    planned: &ImageModel,
+) -> Result<Vec<Diagnostic>, Diagnostic> {
     let ec2 = clients.ec2().await.map_err(diagnose::config)?;
     let ssm = clients.ssm().await.map_err(diagnose::config)?;
     let (instance, agent) = tokio::join!(instances::describe(ec2, id), agent::status(ssm, id));
+    let lost = instance.as_ref().map_or(Vec::new(), |it| lost(it, planned));
     let problems = match instance {
         Err(error) => vec![no_instance(error)],
         // The apply waits for it.
@@ -62,6 +68,7 @@ async fn server_problems(clients: &Clients, id: &str) -> Result<Vec<Diagnostic>,
     Ok(problems
         .into_iter()
         .map(|problem| problem.at("source_instance_id"))
+        .chain(lost)
         .collect())
 }
 
@@ -132,6 +139,22 @@ fn unfit(facts: &Facts) -> Vec<Diagnostic> {
         Diagnostic::error("The instance runs Windows", detail)
     });
     not_ebs.into_iter().chain(windows).collect()
+}
+
+/// What an image of the instance would lack, captured as planned.
+fn lost(facts: &Facts, planned: &ImageModel) -> Vec<Diagnostic> {
+    let word = planned.capture.known().map(String::as_str);
+    if word.map(capture::call) != Some(CaptureCall::CreateSnapshots) {
+        return Vec::new();
+    }
+    let told = facts.instance.lost_by_registering.iter().map(|lost| {
+        let detail = format!(
+            "{} Set `capture = \"create_image\"`, which keeps it.",
+            diagnose::sentence(lost)
+        );
+        Diagnostic::error("The image would lose its billing", detail).at("capture")
+    });
+    told.collect()
 }
 
 /// What keeps the instance from being asked to hold its writes.
@@ -234,6 +257,27 @@ mod tests {
                 ),
                 ("name", "The image's name is taken"),
             ]
+        );
+    }
+
+    #[tokio::test]
+    async fn billing_that_snapshots_may_lose_is_refused_where_they_are_captured() {
+        let licence = "<platformDetails>SUSE Linux</platformDetails><usageOperation>RunInstances:000g</usageOperation>\
+                       <rootDeviceType>";
+        let instance = running().replace("<rootDeviceType>", licence);
+        let aws = || aws(&instance, &fixtures::agent("Online"), fixtures::NO_IMAGES);
+        assert_eq!(told(aws()).await, []);
+        let client = aws().client(TagPolicy::default());
+        let mut planned = fixtures::planned();
+        planned.capture = "create_snapshots".into();
+        let problems = problems(&client.clients, &planned, None).await;
+        let [problem] = problems.iter().collect::<Vec<_>>()[..] else {
+            panic!("{problems:?}")
+        };
+        assert_eq!(problem.path, "capture".into());
+        assert!(
+            problem.detail.contains("SUSE Linux (RunInstances:000g)"),
+            "{problem:?}"
         );
     }
 

@@ -124,10 +124,24 @@ impl<G, I> Attempt<G, I> {
         self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The service answered the capture's beginning with the image's id.
+    /// The service told the image's id.
     pub(crate) fn image_told(&self) {
         if let Capture::Begun(seen) = &mut self.debts().capture {
             seen.image_told();
+        }
+    }
+
+    /// An image of the snapshots is asked for: from now on one may exist.
+    pub(crate) fn image_asked(&self) {
+        if let Capture::Begun(seen) = &mut self.debts().capture {
+            seen.image_asked();
+        }
+    }
+
+    /// The service refused to make an image of the snapshots, and was not asked before.
+    pub(crate) fn image_denied(&self) {
+        if let Capture::Begun(seen) = &mut self.debts().capture {
+            seen.image_denied();
         }
     }
 

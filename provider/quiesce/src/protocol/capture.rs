@@ -13,11 +13,12 @@ use super::{
     undo,
 };
 use crate::{
+    capture::CaptureCall,
     error::{Cause, Link, Step},
     evidence::Moment,
     method::Method,
     patience::{Pace, Transient},
-    ports::{CaptureRequest, Guest, ImageId, Imager, ImagerError, VolumeId},
+    ports::{Begun, CaptureRequest, Guest, ImageId, Imager, ImagerError, Observation, VolumeId},
     report::{HeldReport, Report},
     survey::Survey,
     text::Text,
@@ -50,6 +51,14 @@ pub(crate) struct Holding {
     pub(crate) release_by: Instant,
 }
 
+/// What was begun and is yet to be seen whole.
+pub(crate) struct Underway {
+    pub(crate) request: CaptureRequest,
+    pub(crate) expected: Expected,
+    /// Once it is known.
+    pub(crate) image: Option<ImageId>,
+}
+
 impl Holding {
     /// Every volume of the image, sorted.
     pub(crate) fn volumes(&self) -> Vec<VolumeId> {
@@ -57,13 +66,17 @@ impl Holding {
     }
 
     fn expected(&self) -> Expected {
-        Expected::new(
-            self.survey
-                .instance
-                .volumes
-                .iter()
-                .map(|volume| volume.volume_id.clone()),
-        )
+        let volumes = self.survey.instance.volumes.iter();
+        Expected::new(volumes.map(|volume| volume.volume_id.clone()))
+    }
+
+    fn expected_of(&self, call: CaptureCall) -> Expected {
+        match call {
+            CaptureCall::CreateImage => self.expected(),
+            CaptureCall::CreateSnapshots => {
+                self.expected().billed_as(&self.survey.instance.billing)
+            }
+        }
     }
 }
 
@@ -75,12 +88,15 @@ impl<G: Guest, I: Imager> Held<G, I> {
     /// Begins the capture and watches until every volume's snapshot is initiated, or it is time to release.
     pub(crate) async fn capture(self) -> Captured<G, I> {
         let Self { attempt, holding } = self;
-        let missing = holding.volumes();
+        let expected = holding.expected_of(attempt.plan.capture);
         let mut watch = Watch {
             attempt: &attempt,
-            expected: holding.expected(),
-            image: None,
-            missing,
+            missing: holding.volumes(),
+            underway: Underway {
+                request: request(&attempt, &expected),
+                expected,
+                image: None,
+            },
         };
         let end = tokio::select! {
             biased;
@@ -90,12 +106,9 @@ impl<G: Guest, I: Imager> Held<G, I> {
             }
         };
         let Watch {
-            expected,
-            image,
-            missing,
-            ..
+            underway, missing, ..
         } = watch;
-        let end = end.map(|()| (expected, image)).map_err(|cause| {
+        let end = end.map(|()| underway).map_err(|cause| {
             let links = vec![Link::Captured { missing }];
             Broken {
                 links,
@@ -106,20 +119,34 @@ impl<G: Guest, I: Imager> Held<G, I> {
     }
 }
 
+fn request<G, I>(attempt: &Attempt<G, I>, expected: &Expected) -> CaptureRequest {
+    let image = &attempt.plan.image;
+    let remaining = attempt.deadline.saturating_duration_since(Instant::now());
+    CaptureRequest {
+        session: attempt.session.clone(),
+        call: attempt.plan.capture,
+        name: image.name.clone(),
+        description: image.description.clone(),
+        volumes: expected.volumes(),
+        tags: image.tags.clone(),
+        snapshot_tags: image.snapshot_tags.clone(),
+        expires: OffsetDateTime::now_utc() + remaining + undo::LONGEST,
+    }
+}
+
 /// The capture, as seen so far.
 struct Watch<'a, G, I> {
     attempt: &'a Attempt<G, I>,
-    expected: Expected,
-    image: Option<ImageId>,
+    underway: Underway,
     missing: Vec<VolumeId>,
 }
 
 impl<G: Guest, I: Imager> Watch<'_, G, I> {
     /// The answer to the beginning is welcome but not needed: what was begun is found by its session.
     async fn until_initiated(&mut self) -> Result<(), Cause> {
-        let attempt = self.attempt;
-        let request = self.request();
-        attempt.debts().capture = Capture::Begun(Sightings::none_of(&self.expected));
+        let (attempt, request) = (self.attempt, self.underway.request.clone());
+        let sightings = Sightings::none_of(&self.underway.expected, request.call);
+        attempt.debts().capture = Capture::Begun(sightings);
         let called = attempt.mark(Moment::CaptureCalled);
         let mut begin = pin!(attempt.imager.begin(&request));
         let mut begin_ended = false;
@@ -134,39 +161,34 @@ impl<G: Guest, I: Imager> Watch<'_, G, I> {
                     next_look = attempt.mark(Moment::CaptureAnswered);
                 }
                 () = sleep_until(next_look) => {
-                    if self.look().await? {
-                        let seen = attempt.mark(Moment::SnapshotsSeen);
-                        info!(ms = millis(called, seen), "every snapshot is initiated");
-                        return Ok(());
-                    }
+                    self.look().await?;
                     next_look = Instant::now() + pace.next();
                 }
+            }
+            if self.missing.is_empty() {
+                let seen = attempt.mark(Moment::SnapshotsSeen);
+                info!(ms = millis(called, seen), "every snapshot is initiated");
+                return Ok(());
             }
         }
     }
 
-    fn request(&self) -> CaptureRequest {
-        let image = &self.attempt.plan.image;
-        let remaining = self
-            .attempt
-            .deadline
-            .saturating_duration_since(Instant::now());
-        CaptureRequest {
-            session: self.attempt.session.clone(),
-            name: image.name.clone(),
-            description: image.description.clone(),
-            volumes: self.expected.volumes(),
-            tags: image.tags.clone(),
-            snapshot_tags: image.snapshot_tags.clone(),
-            expires: OffsetDateTime::now_utc() + remaining + undo::LONGEST,
-        }
-    }
-
-    fn begun(&mut self, answer: Result<ImageId, ImagerError>) -> Result<(), Cause> {
+    /// Snapshots that the answer tells are not counted as seen: only what lists show can be found and discarded.
+    fn begun(&mut self, answer: Result<Begun, ImagerError>) -> Result<(), Cause> {
         match answer {
-            Ok(image) => {
-                self.image = Some(image);
+            Ok(Begun::Image(image)) => {
+                self.underway.image = Some(image);
                 self.attempt.image_told();
+            }
+            Ok(Begun::Snapshots(snapshots)) => {
+                self.take(&Observation {
+                    image: None,
+                    snapshots,
+                })?;
+                if !self.missing.is_empty() {
+                    let text = "the call made no snapshot of every volume".to_owned();
+                    return Err(Cause::Mismatch(text));
+                }
             }
             Err(error) if error.maybe_done => debug!(%error, "the capture may have begun"),
             Err(error) => {
@@ -177,8 +199,8 @@ impl<G: Guest, I: Imager> Watch<'_, G, I> {
         Ok(())
     }
 
-    /// True once every snapshot is initiated. A look that fails is worth another one.
-    async fn look(&mut self) -> Result<bool, Cause> {
+    /// A look that fails is worth another one.
+    async fn look(&mut self) -> Result<(), Cause> {
         let observed = match timeout(
             LOOK_LIMIT,
             self.attempt.imager.observe(&self.attempt.session),
@@ -189,14 +211,20 @@ impl<G: Guest, I: Imager> Watch<'_, G, I> {
             Ok(Err(error)) if error.retry_after().is_none() => return Err(error.into()),
             Ok(Err(error)) => {
                 debug!(%error, "could not look");
-                return Ok(false);
+                return Ok(());
             }
-            Err(_elapsed) => return Ok(false),
+            Err(_elapsed) => return Ok(()),
         };
         self.attempt.saw(&observed);
-        let Seen { image, missing, .. } = self.expected.compare(self.image.as_ref(), &observed)?;
-        self.image = image;
-        self.missing = missing;
-        Ok(self.missing.is_empty())
+        self.take(&observed)
+    }
+
+    fn take(&mut self, observed: &Observation) -> Result<(), Cause> {
+        let Underway {
+            expected, image, ..
+        } = &mut self.underway;
+        let seen: Seen = expected.compare(image.as_ref(), observed)?;
+        (*image, self.missing) = (seen.image, seen.missing);
+        Ok(())
     }
 }

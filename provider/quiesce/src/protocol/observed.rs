@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    capture::CaptureCall,
     error::Cause,
     ports::{
         ImageId, ImageState, Observation, ObservedImage, ObservedSnapshot, SnapshotState, VolumeId,
@@ -11,7 +12,11 @@ use crate::{
 
 /// The volumes of the image: one snapshot of each, no other.
 #[derive(Clone, Debug)]
-pub(crate) struct Expected(BTreeSet<VolumeId>);
+pub(crate) struct Expected {
+    volumes: BTreeSet<VolumeId>,
+    /// What the image has to be billed as, where it is not made of the instance itself.
+    billing: Option<String>,
+}
 
 /// How far the capture has come, nothing being wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub(crate) struct Seen {
     pub(crate) image: Option<ImageId>,
     /// Volumes without an initiated snapshot.
     pub(crate) missing: Vec<VolumeId>,
+    /// Every snapshot is completed.
+    pub(crate) copied: bool,
     /// The image is available and every snapshot completed.
     pub(crate) complete: bool,
 }
@@ -28,6 +35,7 @@ pub(crate) struct Seen {
 /// appears.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sightings {
+    /// No image is yet to appear: it was seen, or is not asked for yet.
     image: bool,
     /// Volumes of which no snapshot was seen.
     unseen: BTreeSet<VolumeId>,
@@ -35,12 +43,22 @@ pub(crate) struct Sightings {
 }
 
 impl Sightings {
-    pub(crate) fn none_of(expected: &Expected) -> Self {
+    pub(crate) fn none_of(expected: &Expected, call: CaptureCall) -> Self {
         Self {
-            image: false,
-            unseen: expected.0.clone(),
+            image: call == CaptureCall::CreateSnapshots,
+            unseen: expected.volumes.clone(),
             any: false,
         }
+    }
+
+    /// An image is asked for, of snapshots that were all seen.
+    pub(crate) fn image_asked(&mut self) {
+        self.image = false;
+    }
+
+    /// No image was made, for certain.
+    pub(crate) fn image_denied(&mut self) {
+        self.image = true;
     }
 
     /// The service told the image's id: the service finds it by that.
@@ -72,11 +90,21 @@ pub(crate) fn is_empty(observed: &Observation) -> bool {
 
 impl Expected {
     pub(crate) fn new(volumes: impl Iterator<Item = VolumeId>) -> Self {
-        Self(volumes.collect())
+        Self {
+            volumes: volumes.collect(),
+            billing: None,
+        }
+    }
+
+    pub(crate) fn billed_as(self, billing: &str) -> Self {
+        Self {
+            billing: Some(billing.to_owned()),
+            ..self
+        }
     }
 
     pub(crate) fn volumes(&self) -> Vec<VolumeId> {
-        self.0.iter().cloned().collect()
+        self.volumes.iter().cloned().collect()
     }
 
     /// How far the capture has come, or what is wrong with it for good. Lists lag behind: what is absent may yet come.
@@ -95,7 +123,7 @@ impl Expected {
             }
         }
         let missing: Vec<VolumeId> = self
-            .0
+            .volumes
             .iter()
             .filter(|volume| !initiated.contains(volume))
             .cloned()
@@ -103,17 +131,32 @@ impl Expected {
         let available = observed
             .image
             .as_ref()
-            .is_some_and(|image| image.state == ImageState::Available);
+            .filter(|image| image.state == ImageState::Available);
+        if let Some(available) = available {
+            self.check_billing(available)?;
+        }
         let completed = observed
             .snapshots
             .iter()
             .all(|snapshot| snapshot.state == SnapshotState::Completed);
-        let complete = available && completed && missing.is_empty();
+        let copied = completed && missing.is_empty();
         Ok(Seen {
             image,
             missing,
-            complete,
+            copied,
+            complete: copied && available.is_some(),
         })
+    }
+
+    fn check_billing(&self, image: &ObservedImage) -> Result<(), Cause> {
+        match &self.billing {
+            Some(wanted) if *wanted != image.billing => Err(Cause::Misbilled {
+                id: image.id.clone(),
+                billed: image.billing.clone(),
+                source_billed: wanted.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn check(&self, snapshot: &ObservedSnapshot) -> Result<(), Cause> {
@@ -124,7 +167,7 @@ impl Expected {
                 state: state.clone(),
             });
         }
-        if !self.0.contains(&snapshot.volume_id) {
+        if !self.volumes.contains(&snapshot.volume_id) {
             let text = format!(
                 "{} was not attached when the hold was armed",
                 snapshot.volume_id
@@ -180,6 +223,7 @@ mod tests {
             id: ImageId(id.into()),
             state,
             reason: String::new(),
+            billing: "Linux".to_owned(),
         }
     }
 
@@ -196,6 +240,7 @@ mod tests {
             Seen {
                 image: None,
                 missing: vec![VolumeId("vol-b".into())],
+                copied: false,
                 complete: false
             }
         );
@@ -208,6 +253,7 @@ mod tests {
             Seen {
                 image: Some(ImageId("ami-1".into())),
                 missing: vec![],
+                copied: false,
                 complete: false
             }
         );
@@ -222,7 +268,7 @@ mod tests {
             image: None,
             snapshots: vec![snapshot(volume, SnapshotState::Pending)],
         };
-        let mut sightings = Sightings::none_of(&expected());
+        let mut sightings = Sightings::none_of(&expected(), CaptureCall::CreateImage);
         assert!(!sightings.any());
         sightings.note(&one("vol-a"));
         assert!(sightings.any() && !sightings.all());
@@ -235,6 +281,41 @@ mod tests {
             snapshots: vec![],
         });
         assert!(sightings.all() && told.all());
+    }
+
+    #[test]
+    fn an_image_is_missed_from_the_moment_at_which_it_is_asked_for() {
+        let snapshots = ["vol-a", "vol-b"].map(|it| snapshot(it, SnapshotState::Completed));
+        let mut sightings = Sightings::none_of(&expected(), CaptureCall::CreateSnapshots);
+        sightings.note(&Observation {
+            image: None,
+            snapshots: snapshots.to_vec(),
+        });
+        assert!(sightings.all());
+        sightings.image_asked();
+        assert!(!sightings.all());
+        let mut denied = sightings.clone();
+        denied.image_denied();
+        sightings.image_told();
+        assert!(sightings.all() && denied.all());
+    }
+
+    #[test]
+    fn an_available_image_is_billed_as_its_source_is() {
+        let of = |state| Observation {
+            image: Some(image("ami-1", state)),
+            snapshots: vec![],
+        };
+        let billed = |billing: &str, state| expected().billed_as(billing).compare(None, &of(state));
+        assert!(billed("Linux", ImageState::Available).is_ok());
+        assert!(
+            billed("Red Hat", ImageState::Pending).is_ok(),
+            "not settled"
+        );
+        assert!(matches!(
+            billed("Red Hat", ImageState::Available),
+            Err(Cause::Misbilled { .. })
+        ));
     }
 
     #[test]

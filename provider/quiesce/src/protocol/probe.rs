@@ -10,6 +10,7 @@ use super::{
     order::Order,
 };
 use crate::{
+    capture::CaptureCall,
     error::{Cause, Step},
     evidence::Moment,
     method::Method,
@@ -48,12 +49,16 @@ impl<G: Guest, I: Imager> Probed<G, I> {
             .await
             .map_err(broken)?;
         let answered = attempt.mark(Moment::ProbeAnswered);
-        let readiness = survey.assess(&attempt.plan.engines, attempt.plan.method);
+        let plan = &attempt.plan;
+        let readiness = survey.assess(&plan.engines, plan.method, plan.capture);
         let Some(method) = readiness.method.filter(|_| readiness.problems.is_empty()) else {
             return Err(broken(Cause::Refused {
                 problems: readiness.problems,
             }));
         };
+        if plan.capture == CaptureCall::CreateSnapshots {
+            looker.prepare(&attempt.session).await.map_err(broken)?;
+        }
         for warning in &readiness.warnings {
             warn!(%warning, "the guest warns");
         }

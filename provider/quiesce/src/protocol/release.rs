@@ -8,15 +8,14 @@ use tracing::{info, warn};
 
 use super::{
     attempt::{Attempt, Broken, Hold, ReleaseOwed, millis},
-    capture::Holding,
-    observed::Expected,
+    capture::{Holding, Underway},
     settle::Released,
 };
 use crate::{
     error::{Cause, Link, Step},
     evidence::Moment,
     patience::Pace,
-    ports::{Guest, GuestError, ImageId, Imager},
+    ports::{Guest, GuestError, Imager},
     report::{self, BrokenLink, ReleaseReport, Report},
     text::Text,
 };
@@ -32,8 +31,8 @@ const STAND_DOWN_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Captured<G, I> {
     attempt: Arc<Attempt<G, I>>,
     holding: Holding,
-    /// What to expect of the image, or why there will be none.
-    end: Result<(Expected, Option<ImageId>), Broken>,
+    /// What was begun, or why there will be no image.
+    end: Result<Underway, Broken>,
 }
 
 /// The guest's final word: the hold lasted.
@@ -49,7 +48,7 @@ impl<G: Guest, I: Imager> Captured<G, I> {
     pub(super) fn new(
         attempt: Arc<Attempt<G, I>>,
         holding: Holding,
-        end: Result<(Expected, Option<ImageId>), Broken>,
+        end: Result<Underway, Broken>,
     ) -> Self {
         Self {
             attempt,
@@ -71,9 +70,9 @@ impl<G: Guest, I: Imager> Captured<G, I> {
             Err(cause) => Err((cause, vec![Link::Released])),
         };
         match (end, lasted) {
-            (Ok((expected, image)), Ok(unbroken)) => {
+            (Ok(underway), Ok(unbroken)) => {
                 info!(hold_ms = unbroken.hold.as_millis(), "the hold was unbroken");
-                Ok(Released::new(attempt, holding, unbroken, expected, image))
+                Ok(Released::new(attempt, holding, unbroken, underway))
             }
             (Ok(_), Err((cause, links))) => Err(Broken {
                 links,

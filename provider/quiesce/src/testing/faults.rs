@@ -20,7 +20,9 @@ pub enum Call {
     Release,
     Instance,
     Leftovers,
+    Prepare,
     Begin,
+    Register,
     Observe,
     Seal,
     Discard,
@@ -78,7 +80,9 @@ pub enum Event {
     /// One volume's snapshot ends in error.
     SnapshotFails,
     ImageFails,
-    /// One volume's snapshot is initiated this much later than the others.
+    /// Images that are registered lose what their source is billed as.
+    BillingLost,
+    /// One volume's snapshot is initiated, or of a call that makes all at once: listed, this much later than the others.
     SnapshotLags(Duration),
     /// A volume is attached that nobody knew of.
     VolumeAttached,

@@ -8,6 +8,7 @@ use super::{
     faults::{BadAnswer, Call, Event, Fault, Rule},
     trial::{Profile, Trial, World},
 };
+use crate::capture::CaptureCall;
 
 const GUEST_CALLS: [Call; 4] = [Call::Probe, Call::Arm, Call::Hold, Call::Release];
 
@@ -45,13 +46,14 @@ const GUEST_FAULTS: [Fault; 8] = [
 ];
 
 /// What else can happen at the moment of a call.
-const EVENTS: [Fault; 10] = [
+const EVENTS: [Fault; 11] = [
     Fault::Meanwhile(Event::Reboot),
     Fault::Meanwhile(Event::ThawByHand),
     Fault::Meanwhile(Event::AgentGone(s(5))),
     Fault::Meanwhile(Event::AgentGone(s(100))),
     Fault::Meanwhile(Event::SnapshotFails),
     Fault::Meanwhile(Event::ImageFails),
+    Fault::Meanwhile(Event::BillingLost),
     Fault::Meanwhile(Event::SnapshotLags(s(5))),
     Fault::Meanwhile(Event::SnapshotLags(s(70))),
     Fault::Meanwhile(Event::VolumeAttached),
@@ -65,6 +67,18 @@ fn faults_of(call: Call) -> Vec<Fault> {
         &[]
     };
     [&FAULTS[..], more, &EVENTS[..]].concat()
+}
+
+/// Both captures, in a quick world and in a slow one.
+fn profiles() -> [Profile; 4] {
+    let [image, snapshots] = CaptureCall::ALL;
+    let (quick, slow) = (Profile::quick(), Profile::slow());
+    [
+        quick.capturing(image),
+        slow.capturing(image),
+        quick.capturing(snapshots),
+        slow.capturing(snapshots),
+    ]
 }
 
 /// Runs `case` in a runtime of its own whose time is simulated.
@@ -104,7 +118,7 @@ fn calls(profile: Profile) -> BTreeMap<Call, usize> {
 
 #[test]
 fn undisturbed_runs_are_proven() {
-    for profile in [Profile::quick(), Profile::slow()] {
+    for profile in profiles() {
         calls(profile);
         assert_eq!(verdict(profile, &[], true), Ok(()));
     }
@@ -113,7 +127,7 @@ fn undisturbed_runs_are_proven() {
 #[test]
 fn no_fault_at_any_call_breaks_a_promise() {
     let (mut cases, mut broken) = (0, Vec::new());
-    for profile in [Profile::quick(), Profile::slow()] {
+    for profile in profiles() {
         for (call, count) in calls(profile) {
             for from in (0..count).filter(|n| *n < 4 || n + 3 > count) {
                 for fault in faults_of(call) {
@@ -135,7 +149,7 @@ fn no_fault_at_any_call_breaks_a_promise() {
             }
         }
     }
-    assert!(cases > 1_300, "only {cases} cases");
+    assert!(cases > 3_000, "only {cases} cases");
     assert_all_kept(&broken, cases);
 }
 
@@ -143,10 +157,10 @@ fn no_fault_at_any_call_breaks_a_promise() {
 fn no_two_or_three_faults_at_random_break_a_promise() {
     let seeds = match std::env::var("QUIESCE_SEED") {
         Ok(seed) => vec![seed.parse().expect("a number")],
-        Err(_) => (0..500).collect(),
+        Err(_) => (0..800).collect(),
     };
     let cases = seeds.len();
-    let worlds = [Profile::quick(), Profile::slow()].map(|profile| (profile, calls(profile)));
+    let worlds = profiles().map(|profile| (profile, calls(profile)));
     let broken = seeds.into_iter().filter_map(|seed| {
         let (profile, rules) = drawn(seed, &worlds);
         let why = verdict(profile, &rules, false).err()?;
@@ -161,11 +175,19 @@ fn moments() -> impl Iterator<Item = Duration> {
     dense.chain((0..40).map(|n| Duration::from_millis(1_050 + 500 * n)))
 }
 
+/// The same for both captures in a quick world.
+fn quick_moments() -> impl Iterator<Item = (Profile, Duration)> {
+    let quick = CaptureCall::ALL.map(|capture| Profile::quick().capturing(capture));
+    quick
+        .into_iter()
+        .flat_map(|profile| moments().map(move |moment| (profile, moment)))
+}
+
 #[test]
 fn a_stop_at_any_moment_undoes_everything() {
     let mut broken = Vec::new();
-    for moment in moments() {
-        let trial = Trial::with_stop(Profile::quick(), &[], |stop| {
+    for (profile, moment) in quick_moments() {
+        let trial = Trial::with_stop(profile, &[], |stop| {
             tokio::spawn(async move {
                 tokio::time::sleep(moment).await;
                 stop.cancel();
@@ -175,18 +197,18 @@ fn a_stop_at_any_moment_undoes_everything() {
         broken.extend(
             verdict
                 .err()
-                .map(|why| format!("stopped after {moment:?}: {why}")),
+                .map(|why| format!("{}, stopped after {moment:?}: {why}", profile.capture)),
         );
     }
-    assert_all_kept(&broken, moments().count());
+    assert_all_kept(&broken, quick_moments().count());
 }
 
 #[test]
 fn a_future_dropped_at_any_moment_undoes_everything() {
     let mut broken = Vec::new();
-    for moment in moments() {
+    for (profile, moment) in quick_moments() {
         let verdict = simulated(async {
-            let world = World::new(Profile::quick(), &[]);
+            let world = World::new(profile, &[]);
             let finished = tokio::time::timeout(moment, world.execute(world.stop.clone())).await;
             assert!(finished.is_err(), "a run takes longer than {moment:?}");
             tokio::time::sleep(s(2)).await;
@@ -208,10 +230,10 @@ fn a_future_dropped_at_any_moment_undoes_everything() {
         broken.extend(
             verdict
                 .err()
-                .map(|why| format!("dropped after {moment:?}: {why}")),
+                .map(|why| format!("{}, dropped after {moment:?}: {why}", profile.capture)),
         );
     }
-    assert_all_kept(&broken, moments().count());
+    assert_all_kept(&broken, quick_moments().count());
 }
 
 /// The case of a seed.

@@ -14,6 +14,9 @@ pub const BOOT_ID: &str = "2f6d7c1e-7d0b-4c5e-9a53-0f7c6d6f2a11";
 pub const MOUNTS: [&str; 2] = ["/var/lib/postgresql", "/var/lib/postgresql/wal"];
 pub const RECOVERY_POINT: &str = "0/3000028";
 
+/// What the instance is billed as.
+pub const BILLING: &str = "Linux/UNIX (RunInstances)";
+
 /// The volumes of the instance, the root volume first.
 pub const VOLUMES: [(&str, &str); 3] = [
     ("vol-0000000000000000a", "/dev/xvda"),
@@ -39,6 +42,8 @@ pub fn instance() -> Instance {
         state: "running".to_owned(),
         root_device_name: "/dev/xvda".to_owned(),
         volumes: volumes.to_vec(),
+        billing: BILLING.to_owned(),
+        lost_by_registering: Vec::new(),
     }
 }
 

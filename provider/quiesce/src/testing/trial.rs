@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Failure, Plan, Proof,
+    capture::CaptureCall,
     error::{Cause, Database, ImageFate},
     method::{Choice, Method},
     plan::{Attempts, ImagePlan, MaxHold},
@@ -32,6 +33,7 @@ pub struct Profile {
     pub guest: GuestPace,
     pub service: ServicePace,
     pub max_hold_seconds: u64,
+    pub capture: CaptureCall,
 }
 
 /// A guest, a service, and what goes wrong with them.
@@ -69,6 +71,7 @@ impl Profile {
                 copy: ms(20_000),
             },
             max_hold_seconds: 60,
+            capture: CaptureCall::CreateImage,
         }
     }
 
@@ -88,7 +91,13 @@ impl Profile {
                 copy: ms(300_000),
             },
             max_hold_seconds: 20,
+            capture: CaptureCall::CreateImage,
         }
+    }
+
+    #[must_use]
+    pub fn capturing(self, capture: CaptureCall) -> Self {
+        Self { capture, ..self }
     }
 }
 
@@ -101,6 +110,7 @@ pub fn plan(max_hold_seconds: u64) -> Plan {
         },
         engines: scene::engines(),
         method: Choice::Exactly(Method::Freeze),
+        capture: CaptureCall::default(),
         max_hold: MaxHold::from_seconds(max_hold_seconds).expect("in range"),
         attempts: Attempts::default(),
         within: Duration::from_mins(40),
@@ -128,7 +138,11 @@ impl World {
         stop: CancellationToken,
     ) -> impl Future<Output = Result<Proof, Failure>> + use<> {
         let (guest, imager) = (Arc::new(self.guest.clone()), Arc::new(self.imager.clone()));
-        plan(self.profile.max_hold_seconds).execute(guest, imager, stop)
+        let plan = Plan {
+            capture: self.profile.capture,
+            ..plan(self.profile.max_hold_seconds)
+        };
+        plan.execute(guest, imager, stop)
     }
 
     /// Every hold is over, and none lasted longer than was allowed.
@@ -279,6 +293,15 @@ impl Trial {
                 "{} was captured outside the hold",
                 outside.volume_id
             ));
+        }
+        if self.world.profile.capture == CaptureCall::CreateSnapshots {
+            let instants: BTreeSet<Instant> = snapshots.iter().map(|s| s.taken).collect();
+            if instants.len() != 1 || image.begun < ended {
+                return Err("not all at one instant, or registered in the hold".to_owned());
+            }
+        }
+        if image.billing != scene::BILLING {
+            return Err("the image is billed otherwise than its source".to_owned());
         }
         let measured = ended - hold.began;
         if measured.abs_diff(proof.evidence.hold) > Duration::from_millis(1) {

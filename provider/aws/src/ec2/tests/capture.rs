@@ -7,7 +7,7 @@ async fn everything_begun_is_tagged_from_its_first_moment_on() {
     let session = SessionId::random();
     let replay = Replay::default().ok("CreateImage", CREATED);
     let image = imager(&replay).begin(&request(&session)).await.unwrap();
-    assert_eq!(image, ImageId("ami-1".to_owned()));
+    assert_eq!(image, Begun::Image(ImageId("ami-1".to_owned())));
 
     let asked = replay.only("CreateImage");
     for (name, value) in [
@@ -155,6 +155,7 @@ async fn an_observation_joins_all_pages_and_what_only_the_image_maps() {
             id: ImageId("ami-1".to_owned()),
             state: ImageState::Pending,
             reason: String::new(),
+            billing: " ()".to_owned(),
         }),
         snapshots: vec![
             snapshot(1, SnapshotState::Pending),

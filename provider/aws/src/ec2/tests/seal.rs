@@ -8,6 +8,7 @@ fn observation() -> Observation {
             id: ImageId("ami-1".to_owned()),
             state: ImageState::Available,
             reason: String::new(),
+            billing: String::new(),
         }),
         snapshots: vec![ObservedSnapshot {
             id: SnapshotId("snap-1".to_owned()),

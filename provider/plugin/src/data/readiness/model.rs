@@ -6,7 +6,7 @@ use quiesce::{Readiness, report, text::Text};
 use tfplug::{Model, Value, validate};
 
 use super::super::as_written;
-use crate::image::{engines::Engines, method, names};
+use crate::image::{capture, engines::Engines, method, names};
 
 /// Whether `consistent_db_image` could take an image of a server now, and what stands in its way.
 ///
@@ -28,6 +28,9 @@ pub(crate) struct ReadinessQuery {
     /// Left out, it reads as the method that `auto` would take, `freeze` or `pause`; null where that cannot be told.
     #[tf(optional, computed, validate = validate::one_of(method::WORDS))]
     pub(super) method: Value<String>,
+    /// How the volumes would be captured, as `capture` of `consistent_db_image`: `create_image` (default) or `create_snapshots`.
+    #[tf(optional, validate = validate::one_of(capture::WORDS))]
+    pub(super) capture: Value<String>,
     /// Whether an image could be taken now: there are no problems.
     #[tf(computed)]
     pub(super) ready: Value<bool>,

@@ -1,5 +1,6 @@
 //! What a run comes to under one fault, where only one answer is right.
 
+mod snapshots;
 mod waits;
 
 use std::time::Duration;

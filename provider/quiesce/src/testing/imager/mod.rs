@@ -1,4 +1,4 @@
-//! An image service in memory: eventually consistent, one snapshot per volume, each at an instant of its own.
+//! An image service in memory: eventually consistent, one snapshot per volume, each at an instant of its own or all at one.
 
 mod state;
 
@@ -20,7 +20,10 @@ use super::{
     scene,
 };
 use crate::{
-    ports::{CaptureRequest, ImageId, Imager, ImagerError, Instance, Leftover, Observation, Retry},
+    ports::{
+        Begun, CaptureRequest, ImageId, Imager, ImagerError, Instance, Leftover, Observation,
+        ObservedSnapshot, Retry,
+    },
     session::SessionId,
 };
 
@@ -29,7 +32,8 @@ use crate::{
 pub struct ServicePace {
     /// Half of it before a call's work, half after.
     pub latency: Duration,
-    /// From the beginning of an image to its first snapshot, and from each snapshot to the next.
+    /// From the beginning of an image to its first snapshot, and from each snapshot to the next. Nothing where all are
+    /// taken at once.
     pub stagger: Duration,
     /// Until what exists shows in lists.
     pub lag: Duration,
@@ -89,6 +93,7 @@ impl FakeImager {
         match event {
             Event::SnapshotFails => state.fail_snapshot(),
             Event::ImageFails => state.fail_images(),
+            Event::BillingLost => state.lose_billing(),
             Event::SnapshotLags(lag) => state.lags = lag,
             Event::VolumeAttached => state.attach_volume(),
             Event::VolumeDetached => drop(state.instance.volumes.pop()),
@@ -133,23 +138,46 @@ impl Imager for FakeImager {
         })
     }
 
-    async fn begin(&self, request: &CaptureRequest) -> Result<ImageId, ImagerError> {
+    async fn prepare(&self, session: &SessionId) -> Result<(), ImagerError> {
+        let session = session.clone();
+        let work = move |state: &mut State, _| {
+            state.prepared.insert(session.clone());
+            Ok(())
+        };
+        self.call(Call::Prepare, "DescribeVolumes", work).await
+    }
+
+    async fn begin(&self, request: &CaptureRequest) -> Result<Begun, ImagerError> {
         let request = request.clone();
         let work = move |state: &mut State, pace| state.begin(&request, pace);
-        self.call(Call::Begin, "CreateImage", work).await
+        let begun = self.call(Call::Begin, "CreateImage", work).await?;
+        if let Begun::Image(id) = &begun {
+            self.state().told.insert(id.clone());
+        }
+        Ok(begun)
+    }
+
+    async fn register(
+        &self,
+        request: &CaptureRequest,
+        snapshots: &[ObservedSnapshot],
+    ) -> Result<ImageId, ImagerError> {
+        let (request, snapshots) = (request.clone(), snapshots.to_vec());
+        let work = move |state: &mut State, pace| state.register(&request, &snapshots, pace);
+        let image = self.call(Call::Register, "RegisterImage", work).await?;
+        self.state().told.insert(image.clone());
+        Ok(image)
     }
 
     async fn observe(&self, session: &SessionId) -> Result<Observation, ImagerError> {
         let session = session.clone();
-        let work =
-            move |state: &mut State, pace: ServicePace| Ok(state.observe(&session, pace.lag));
+        let work = move |state: &mut State, _| Ok(state.observe(&session));
         self.call(Call::Observe, "DescribeSnapshots", work).await
     }
 
     async fn discard(&self, session: &SessionId) -> Result<Vec<Leftover>, ImagerError> {
         let session = session.clone();
-        let work =
-            move |state: &mut State, pace: ServicePace| Ok(state.discard(&session, pace.lag));
+        let work = move |state: &mut State, _| Ok(state.discard(&session));
         self.call(Call::Discard, "DeregisterImage", work).await
     }
 
