@@ -7,10 +7,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-pub use self::shapes::Image;
+pub use self::shapes::{Image, Likeness};
 use self::{
     ec2::Ec2,
-    shapes::{Created, Done, Images, Launched, Snapshots},
+    shapes::{Created, Done, Images, Launched, Likenesses, Snapshots, UefiData},
 };
 use crate::{Error, configuration::Access};
 
@@ -79,6 +79,14 @@ impl Account {
             .await?
             .into_iter()
             .find(|image| image.id == id))
+    }
+
+    /// What an image hands on to its instances.
+    pub async fn likeness(&self, id: &str) -> Result<Likeness, Error> {
+        let shown: Likenesses = self.0.call("DescribeImages", &[("ImageId.1", id)]).await?;
+        let attribute = [("ImageId", id), ("Attribute", "uefiData")];
+        let told: UefiData = self.0.call("DescribeImageAttribute", &attribute).await?;
+        Ok(shown.images_set.item.with(told.uefi_data.value))
     }
 
     async fn images(&self) -> Result<Vec<Image>, Error> {

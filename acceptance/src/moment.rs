@@ -11,22 +11,25 @@ use lab::cloud::journal::{Entry, Event};
 
 use crate::Error;
 
-/// Five moments, in the order in which they come.
+/// Moments in the order in which they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// The script that will hold writes was handed to the agent.
     HoldDelivered,
     /// It answered: writes are held.
     Held,
-    /// `CreateImage` was answered.
+    /// `CreateImage`, or `CreateSnapshots`, was answered.
     CaptureAnswered,
     /// The first of several snapshots was taken.
     FirstSnapshot,
     /// The script that lets writes go was handed to the agent.
     ReleaseDelivered,
+    /// It answered: what was captured is still copied.
+    Released,
 }
 
 impl Moment {
+    /// Those of the hold itself.
     pub const ALL: [Self; 5] = [
         Self::HoldDelivered,
         Self::Held,
@@ -40,14 +43,17 @@ impl Moment {
         match self {
             Self::HoldDelivered => commands(entries, "delivered") >= HOLD,
             Self::Held => commands(entries, "replied") >= HOLD,
-            Self::CaptureAnswered => calls(entries, "ec2:CreateImage") > 0,
+            Self::CaptureAnswered => CAPTURES.iter().any(|call| calls(entries, call) > 0),
             Self::FirstSnapshot => entries
                 .iter()
                 .any(|entry| matches!(entry.event, Event::Snapshot { .. })),
             Self::ReleaseDelivered => commands(entries, "delivered") >= RELEASE,
+            Self::Released => commands(entries, "replied") >= RELEASE,
         }
     }
 }
+
+const CAPTURES: [&str; 2] = ["ec2:CreateImage", "ec2:CreateSnapshots"];
 
 /// A run sends four scripts: probe, arm, hold, release.
 const HOLD: usize = 3;
@@ -82,6 +88,7 @@ impl fmt::Display for Moment {
             Self::CaptureAnswered => "capture_answered",
             Self::FirstSnapshot => "first_snapshot",
             Self::ReleaseDelivered => "release_delivered",
+            Self::Released => "released",
         })
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct ErrorItem {
 }
 
 /// EC2 lists are elements with `item`s.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 pub(super) struct List<T> {
     #[serde(default = "Vec::new")]
     pub(super) item: Vec<T>,
@@ -95,6 +95,7 @@ pub struct Image {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Mapping {
     ebs: Option<Ebs>,
 }
@@ -103,6 +104,70 @@ struct Mapping {
 #[serde(rename_all = "camelCase")]
 struct Ebs {
     snapshot_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Likenesses {
+    pub(super) images_set: One<Likeness>,
+}
+
+/// What instances of an image have from it, whatever its name and its snapshots.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Likeness {
+    architecture: String,
+    virtualization_type: String,
+    boot_mode: Option<String>,
+    tpm_support: Option<String>,
+    imds_support: Option<String>,
+    ena_support: Option<bool>,
+    sriov_net_support: Option<String>,
+    platform_details: Option<String>,
+    usage_operation: Option<String>,
+    root_device_name: String,
+    block_device_mapping: List<Device>,
+    /// Asked for by itself.
+    #[serde(skip)]
+    uefi_data: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Device {
+    device_name: String,
+    ebs: Disk,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Disk {
+    volume_size: u32,
+    volume_type: String,
+    iops: Option<u32>,
+    throughput: Option<u32>,
+    delete_on_termination: bool,
+    encrypted: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UefiData {
+    pub(super) uefi_data: AttributeValue,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AttributeValue {
+    pub(super) value: Option<String>,
+}
+
+impl Likeness {
+    /// With its UEFI data, and its devices in the order of their names: EC2 promises none.
+    pub(super) fn with(mut self, uefi_data: Option<String>) -> Self {
+        let devices = &mut self.block_device_mapping.item;
+        devices.sort_by(|one, other| one.device_name.cmp(&other.device_name));
+        Self { uefi_data, ..self }
+    }
 }
 
 #[derive(Debug, Deserialize)]

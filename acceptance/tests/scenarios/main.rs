@@ -5,6 +5,7 @@
 //! Run one with `cargo test --package acceptance --test scenarios -- <part of its name>`.
 
 mod adoption;
+mod captures;
 mod content;
 mod kills;
 mod limits;
@@ -84,6 +85,7 @@ fn trials(runtime: &Arc<Runtime>, theatres: &Arc<Theatres>) -> Vec<Trial> {
         permissions::all(),
         refusals::all(),
         proof::all(),
+        captures::all(),
         kills::all(),
     ];
     let mut all: Vec<Scenario> = chapters.into_iter().flatten().collect();

@@ -45,6 +45,9 @@ async fn every_permission_asked_for_is_needed(scene: &Scene<'_>) -> Result<(), E
         scene.terraform.apply(&[]).await?.succeeded()?;
     }
     scene.terraform.destroy().await?.succeeded()?;
+    scene.configure(&format!("{ARGUMENTS}\n  capture = \"create_snapshots\""))?;
+    scene.terraform.apply(&[]).await?.succeeded()?;
+    scene.terraform.destroy().await?.succeeded()?;
     let run = scene.terraform.start_apply(&[])?;
     scene.until(Moment::HoldDelivered).await?;
     run.interrupt();

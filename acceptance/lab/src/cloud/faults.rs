@@ -107,6 +107,8 @@ pub enum Effect {
     ImageFails { reason: String, ms: u64 },
     /// This image's snapshot of `device` ends in `error`.
     SnapshotFails { device: String },
+    /// This image is registered without the billing that its snapshots should have told.
+    BillingLost,
 
     /// The command is not run: Success, exit code 0, empty output (as moto answers).
     EmptySuccess,

@@ -22,6 +22,7 @@ pub mod settings;
 mod ssm;
 mod sts;
 mod tags;
+mod traits;
 mod wildcard;
 mod world;
 mod xml;

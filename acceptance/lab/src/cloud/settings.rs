@@ -71,12 +71,35 @@ impl Default for Stagger {
 pub struct InstanceSettings {
     /// An operating system that does not shut down within this long loses power.
     pub shutdown_within_ms: u64,
+    /// What every instance is billed as, instead of what its image says.
+    pub billing: Option<Billing>,
+}
+
+/// What an instance or an image is billed as (EC2 user guide, "AMI billing information fields").
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Billing {
+    pub platform: String,
+    pub operation: String,
+    pub product_codes: Vec<String>,
+}
+
+impl Default for Billing {
+    /// Linux without a licence.
+    fn default() -> Self {
+        Self {
+            platform: "Linux/UNIX".to_owned(),
+            operation: "RunInstances".to_owned(),
+            product_codes: Vec::new(),
+        }
+    }
 }
 
 impl Default for InstanceSettings {
     fn default() -> Self {
         Self {
             shutdown_within_ms: 60_000,
+            billing: None,
         }
     }
 }

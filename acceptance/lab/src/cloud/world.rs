@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::tags::Tags;
+use super::{
+    tags::Tags,
+    traits::{Traits, VolumeKind},
+};
 
 /// Everything in the region, by id.
 #[derive(Default)]
@@ -62,6 +65,7 @@ pub(crate) struct Instance {
     pub(crate) on_shutdown: ShutdownBehavior,
     pub(crate) source_dest_check: bool,
     pub(crate) metadata: BTreeMap<&'static str, String>,
+    pub(crate) traits: Traits,
     pub(crate) tags: Tags,
 }
 
@@ -111,6 +115,7 @@ pub(crate) struct Volume {
     pub(crate) size_gib: u64,
     pub(crate) snapshot: Option<String>,
     pub(crate) created: OffsetDateTime,
+    pub(crate) kind: VolumeKind,
     pub(crate) tags: Tags,
     /// When its last snapshot was asked for: EC2 limits the rate per volume.
     pub(crate) last_snapshot: Option<Instant>,
@@ -159,6 +164,7 @@ pub(crate) struct Image {
     pub(crate) created: OffsetDateTime,
     pub(crate) root_device: String,
     pub(crate) devices: Vec<ImageDevice>,
+    pub(crate) traits: Traits,
     pub(crate) source_instance: Option<String>,
     /// Accounts that may launch it, `all` for everyone.
     pub(crate) launch_permissions: Vec<String>,
@@ -216,5 +222,6 @@ pub(crate) struct ImageDevice {
     /// Absent until the snapshot was initiated.
     pub(crate) snapshot: Option<String>,
     pub(crate) size_gib: u64,
+    pub(crate) kind: VolumeKind,
     pub(crate) delete_on_termination: bool,
 }

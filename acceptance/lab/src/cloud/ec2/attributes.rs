@@ -72,12 +72,17 @@ pub(super) fn credits(call: &Call<'_>, mut params: Params) -> Answer {
     Ok(json!({"instanceCreditSpecificationSet": []}))
 }
 
-/// Images made on a machine without UEFI variables of its own have none to give. `GetInstanceUefiData` is asked
-/// with an image's id by hashicorp/aws (FACTS.md part A, section 6).
+/// `GetInstanceUefiData` is asked with an image's id by hashicorp/aws (FACTS.md part A, section 6): there is nothing to tell.
 pub(super) fn uefi_data(call: &Call<'_>, mut params: Params) -> Answer {
     let id = params.require("InstanceId")?;
-    call.admit_anywhere("GetInstanceUefiData", params)?;
-    Ok(json!({"instanceId": id, "uefiData": ""}))
+    let access = Access::new("ec2:GetInstanceUefiData", call.cloud.arn("instance", &id));
+    call.admit(params, &[access])?;
+    let world = call.cloud.world();
+    let data = world
+        .instances
+        .get(&id)
+        .and_then(|it| it.traits.uefi_data.clone());
+    Ok(json!({"instanceId": id, "uefiData": data.unwrap_or_default()}))
 }
 
 pub(super) fn image(call: &Call<'_>, mut params: Params) -> Answer {
@@ -104,8 +109,10 @@ fn image_attribute(image: &Image, name: &str) -> Result<(&'static str, Value), A
                 });
             ("launchPermission", shown.collect())
         }
-        "bootMode" => ("bootMode", json!({"value": "uefi-preferred"})),
-        "imdsSupport" => ("imdsSupport", json!({"value": "v2.0"})),
+        "bootMode" => ("bootMode", json!({"value": image.traits.boot_mode})),
+        "imdsSupport" => ("imdsSupport", json!({"value": image.traits.imds})),
+        "tpmSupport" => ("tpmSupport", json!({"value": image.traits.tpm})),
+        "uefiData" => ("uefiData", json!({"value": image.traits.uefi_data})),
         _ => return Err(unknown(name)),
     })
 }

@@ -39,6 +39,7 @@ pub(super) fn create(call: &Call<'_>, mut params: Params) -> Answer {
         created: OffsetDateTime::now_utc(),
         root_device: instance.root_device.clone(),
         devices,
+        traits: instance.traits.clone(),
         source_instance: Some(instance.id.clone()),
         launch_permissions: Vec::new(),
         deprecated_at: None,
@@ -126,10 +127,12 @@ impl Request {
             .collect();
         let kept = instance.devices.iter().filter_map(|device| {
             let change = overridden.get(device.name.as_str());
+            let volume = world.volumes.get(&device.volume)?;
             (!change.is_some_and(|c| c.omitted)).then(|| ImageDevice {
                 name: device.name.clone(),
                 snapshot: None,
-                size_gib: world.volumes.get(&device.volume).map_or(0, |v| v.size_gib),
+                size_gib: volume.size_gib,
+                kind: volume.kind.clone(),
                 delete_on_termination: change
                     .and_then(|c| c.delete_on_termination)
                     .unwrap_or(device.delete_on_termination),
@@ -276,7 +279,7 @@ impl Filterable for Image {
     fn values(&self, name: &str) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
         match name {
-            "architecture" => one("x86_64"),
+            "architecture" => one(&self.traits.architecture),
             "block-device-mapping.device-name" => {
                 self.devices.iter().map(|d| d.name.clone()).collect()
             }
@@ -299,7 +302,7 @@ impl Filterable for Image {
             "root-device-type" => one("ebs"),
             "source-instance-id" => self.source_instance.clone().into_iter().collect(),
             "state" => one(self.state.shown()),
-            "virtualization-type" => one("hvm"),
+            "virtualization-type" => one(&self.traits.virtualization),
             _ => Vec::new(),
         }
     }

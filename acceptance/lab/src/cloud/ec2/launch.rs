@@ -37,6 +37,9 @@ pub(super) fn run(call: &Call<'_>, mut params: Params) -> Answer {
             format!("The image ID '{}' is not available", image.id),
         ));
     }
+    if let Some(unfit) = image.traits.unfit(INSTANCE_TYPE) {
+        return Err(unfit);
+    }
     let instance = begin(call.cloud, request, &image).map_err(ApiError::internal)?;
     Ok(shapes::reservation(call.cloud, &instance))
 }
@@ -195,6 +198,7 @@ impl Request {
             size_gib: change.and_then(|c| c.size_gib).unwrap_or(device.size_gib),
             snapshot: device.snapshot.clone(),
             created: now,
+            kind: device.kind.clone(),
             tags: self.volume_tags.clone(),
             last_snapshot: None,
         };
@@ -231,6 +235,7 @@ impl Request {
             on_shutdown: self.on_shutdown,
             source_dest_check: true,
             metadata: self.metadata,
+            traits: image.traits.clone(),
             tags: self.instance_tags,
         };
         (instance, volumes)

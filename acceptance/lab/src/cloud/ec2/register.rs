@@ -9,9 +9,12 @@ use crate::cloud::{
     Cloud,
     call::{Answer, Call},
     error::ApiError,
+    faults::Effect,
     iam::Access,
     ids,
+    settings::{Billing, ms},
     tags::{self, Tags},
+    traits::{Traits, VolumeKind},
     world::{Image, ImageDevice, ImageState, Protection, Snapshot, SnapshotState, World},
 };
 
@@ -25,17 +28,19 @@ pub struct ImportedDevice {
 }
 
 pub(super) fn register(call: &Call<'_>, mut params: Params) -> Answer {
-    let image = read(&mut params, &call.cloud.world())?;
+    let mut image = read(&mut params, &call.cloud.world())?;
+    if call.effects.contains(&Effect::BillingLost) {
+        image.traits.billing = Billing {
+            platform: String::new(),
+            operation: String::new(),
+            product_codes: Vec::new(),
+        };
+    }
+    image.visible += ms(call.cloud.settings().capture.visible_after_ms);
     let mut accesses = vec![
         Access::new("ec2:RegisterImage", call.cloud.arn("image", "*")).requesting(&image.tags),
     ];
-    accesses.extend(image.devices.iter().filter_map(|d| {
-        let id = d.snapshot.as_deref()?;
-        Some(Access::new(
-            "ec2:RegisterImage",
-            call.cloud.arn("snapshot", id),
-        ))
-    }));
+    accesses.extend(of_snapshots(call, &image));
     accesses.extend(images::tagging_at_creation(
         call,
         "RegisterImage",
@@ -50,6 +55,16 @@ pub(super) fn register(call: &Call<'_>, mut params: Params) -> Answer {
     Ok(json!({"imageId": id}))
 }
 
+fn of_snapshots(call: &Call<'_>, image: &Image) -> Vec<Access> {
+    let world = call.cloud.world();
+    let of_device = |device: &ImageDevice| {
+        let snapshot = world.snapshots.get(device.snapshot.as_ref()?)?;
+        let arn = call.cloud.arn("snapshot", &snapshot.id);
+        Some(Access::new("ec2:RegisterImage", arn).carrying(&snapshot.tags))
+    };
+    image.devices.iter().filter_map(of_device).collect()
+}
+
 fn read(params: &mut Params, world: &World) -> Result<Image, ApiError> {
     let root_device = params.require("RootDeviceName")?;
     let devices = params.groups("BlockDeviceMapping").into_iter();
@@ -62,13 +77,10 @@ fn read(params: &mut Params, world: &World) -> Result<Image, ApiError> {
             format!("No snapshot given for the root device {root_device}"),
         ));
     }
-    params.only("Architecture", "x86_64")?;
-    params.only("VirtualizationType", "hvm")?;
-    params.only("EnaSupport", "true")?;
-    params.only("BootMode", "uefi-preferred")?;
-    params.only("ImdsSupport", "v2.0")?;
+    let traits = Traits::told(params)?;
     let mut tags = tags::specifications(params, &["image"])?;
     Ok(Image {
+        traits,
         description: params.take("Description").unwrap_or_default(),
         tags: tags.remove("image").unwrap_or_default(),
         ..blank(
@@ -91,11 +103,11 @@ fn read_device(mut group: Params, world: &World) -> Result<ImageDevice, ApiError
             snapshot.state.shown()
         )));
     }
-    group.only("Ebs.VolumeType", "gp3")?;
     let device = ImageDevice {
         name: group.require("DeviceName")?,
         snapshot: Some(id),
         size_gib: group.parsed("Ebs.VolumeSize")?.unwrap_or(snapshot.size_gib),
+        kind: VolumeKind::told(&mut group)?,
         delete_on_termination: group.parsed("Ebs.DeleteOnTermination")?.unwrap_or(true),
     };
     group.finish()?;
@@ -121,6 +133,7 @@ fn blank(name: String, root_device: String, devices: Vec<ImageDevice>) -> Image 
         created: OffsetDateTime::now_utc(),
         root_device,
         devices,
+        traits: Traits::full(),
         source_instance: None,
         launch_permissions: Vec::new(),
         deprecated_at: None,
@@ -148,13 +161,21 @@ pub(crate) fn import(cloud: &Cloud, name: &str, devices: &[ImportedDevice]) -> S
         world.snapshots.insert(device.snapshot.clone(), snapshot);
     }
     let root_device = devices.first().map(|d| d.name.clone()).unwrap_or_default();
-    let devices = devices.iter().map(|device| ImageDevice {
+    // The data is to be faster than the root: whoever makes an image has to keep that.
+    let kind = |name: &str| {
+        let is_root = name == root_device;
+        let (iops, throughput) = if is_root { (3_000, 125) } else { (4_000, 250) };
+        VolumeKind::gp3(iops, throughput)
+    };
+    let device = |device: &ImportedDevice| ImageDevice {
         name: device.name.clone(),
         snapshot: Some(device.snapshot.clone()),
         size_gib: device.size_gib,
+        kind: kind(&device.name),
         delete_on_termination: true,
-    });
-    let image = blank(name.to_owned(), root_device, devices.collect());
+    };
+    let devices = devices.iter().map(device).collect();
+    let image = blank(name.to_owned(), root_device, devices);
     let id = image.id.clone();
     world.images.insert(id.clone(), image);
     id

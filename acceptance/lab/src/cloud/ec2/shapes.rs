@@ -8,39 +8,36 @@ use crate::cloud::{
     clock::iso,
     iam::ACCOUNT,
     tags,
+    traits::Traits,
     world::{Image, ImageState, Instance, InstanceState, Snapshot, SnapshotState, Volume},
 };
 
 pub(super) fn image(image: &Image) -> Value {
     let failure = (image.state == ImageState::Failed)
         .then(|| json!({"code": "Server.InternalError", "message": image.reason}));
-    json!({
+    let mut shown = json!({
         "imageId": image.id,
         "imageLocation": format!("{ACCOUNT}/{}", image.name),
         "imageState": image.state.shown(),
         "imageOwnerId": ACCOUNT,
         "creationDate": iso(image.created),
         "isPublic": image.launch_permissions.iter().any(|who| who == "all"),
-        "architecture": "x86_64",
         "imageType": "machine",
-        "platformDetails": "Linux/UNIX",
-        "usageOperation": "RunInstances",
         "name": image.name,
         "description": image.description,
         "rootDeviceType": "ebs",
         "rootDeviceName": image.root_device,
         "blockDeviceMapping": mappings(image),
-        "virtualizationType": "hvm",
         "hypervisor": "xen",
-        "enaSupport": true,
-        "bootMode": "uefi-preferred",
-        "imdsSupport": "v2.0",
+        "imdsSupport": image.traits.imds,
         "sourceInstanceId": image.source_instance,
         "deprecationTime": image.deprecated_at.map(iso),
         "deregistrationProtection": image.protection.shown(),
         "stateReason": failure,
         "tagSet": tags::shown(&image.tags),
-    })
+    });
+    merge(&mut shown, image.traits.shown());
+    shown
 }
 
 fn mappings(image: &Image) -> Value {
@@ -54,7 +51,9 @@ fn mappings(image: &Image) -> Value {
                     "snapshotId": device.snapshot,
                     "volumeSize": device.size_gib,
                     "deleteOnTermination": device.delete_on_termination,
-                    "volumeType": "gp3",
+                    "volumeType": device.kind.name,
+                    "iops": device.kind.iops,
+                    "throughput": device.kind.throughput,
                     "encrypted": false,
                 },
             })
@@ -123,9 +122,9 @@ pub(super) fn volume(cloud: &Cloud, volume: &Volume, used_by: Option<&Instance>)
         "availabilityZone": cloud.zone(),
         "status": if attachments.is_empty() { "available" } else { "in-use" },
         "createTime": iso(volume.created),
-        "volumeType": "gp3",
-        "iops": 3000,
-        "throughput": 125,
+        "volumeType": volume.kind.name,
+        "iops": volume.kind.iops.unwrap_or(100),
+        "throughput": volume.kind.throughput,
         "encrypted": false,
         "multiAttachEnabled": false,
         "attachmentSet": attachments,
@@ -162,18 +161,12 @@ fn instance(cloud: &Cloud, record: &Instance) -> Value {
         "placement": {"availabilityZone": cloud.zone(), "groupName": "", "tenancy": "default"},
         "monitoring": {"state": "disabled"},
         "keyName": record.key_name,
-        "architecture": "x86_64",
         "rootDeviceType": "ebs",
         "rootDeviceName": record.root_device,
-        "virtualizationType": "hvm",
         "hypervisor": "xen",
         "clientToken": record.client_token,
         "ebsOptimized": true,
-        "enaSupport": true,
-        "bootMode": "uefi-preferred",
         "currentInstanceBootMode": "uefi",
-        "platformDetails": "Linux/UNIX",
-        "usageOperation": "RunInstances",
         "usageOperationUpdateTime": iso(record.launched),
         "cpuOptions": {"coreCount": 1, "threadsPerCore": 2},
         "capacityReservationSpecification": {"capacityReservationPreference": "open"},
@@ -183,10 +176,19 @@ fn instance(cloud: &Cloud, record: &Instance) -> Value {
         "metadataOptions": metadata_options(record),
         "tagSet": tags::shown(&record.tags),
     });
+    merge(&mut shown, billed(cloud, record).shown());
     if record.state != InstanceState::Terminated {
         merge(&mut shown, attached(record));
     }
     shown
+}
+
+fn billed(cloud: &Cloud, record: &Instance) -> Traits {
+    let mut traits = record.traits.clone();
+    if let Some(billing) = cloud.settings().instances.billing {
+        traits.billing = billing;
+    }
+    traits
 }
 
 /// What a terminated instance no longer has.

@@ -75,9 +75,10 @@ pub(super) async fn create_several(call: &Call<'_>, mut params: Params) -> Answe
         call.cloud.arn("instance", &instance.id),
     )
     .carrying(&instance.tags);
-    let accesses = accesses(call, "CreateSnapshots", on_instance, &request.tags);
-    call.admit(params, &accesses)?;
     let volumes = request.volumes(&instance)?;
+    let mut accesses = accesses(call, "CreateSnapshots", on_instance, &request.tags);
+    accesses.extend(of_volumes(call, &volumes));
+    call.admit(params, &accesses)?;
     admit_volumes(call, &volumes)?;
     let pairs: Vec<(String, String)> = volumes
         .into_iter()
@@ -150,6 +151,16 @@ fn accesses(call: &Call<'_>, action: &str, source: Access, tags: &Tags) -> Vec<A
     let mut accesses = vec![source, created.requesting(tags)];
     accesses.extend(tagging_at_creation(call, action, "snapshot", tags));
     accesses
+}
+
+/// `CreateSnapshots` is authorized on every volume too (service authorization reference of EC2).
+fn of_volumes(call: &Call<'_>, volumes: &[String]) -> Vec<Access> {
+    let world = call.cloud.world();
+    let of_volume = |id: &String| {
+        let tags = &world.volumes.get(id)?.tags;
+        Some(Access::new("ec2:CreateSnapshots", call.cloud.arn("volume", id)).carrying(tags))
+    };
+    volumes.iter().filter_map(of_volume).collect()
 }
 
 fn admit_volumes(call: &Call<'_>, volumes: &[String]) -> Result<(), ApiError> {
