@@ -85,9 +85,9 @@ fn option_attribute(engine: &'static Engine, option: &'static EngineOption) -> A
             .map_err(|it| objection(&it))
     };
     match option.kind {
-        OptionKind::Port => {
+        OptionKind::Port | OptionKind::Seconds => {
             let attribute = Attribute::new::<Value<u16>>(name, docs, Mode::Optional);
-            attribute.validate::<u16>(move |port: &u16| judge(port.to_string()))
+            attribute.validate::<u16>(move |number: &u16| judge(number.to_string()))
         }
         OptionKind::Text | OptionKind::Path => {
             let attribute = Attribute::new::<Value<String>>(name, docs, Mode::Optional);
@@ -128,7 +128,9 @@ fn options(engine: &'static Engine, told: Cty) -> Result<Options, Diagnostic> {
 /// An option as the engines take it: text.
 fn as_text(kind: OptionKind, cty: Cty) -> Result<Option<String>, DecodeError> {
     match kind {
-        OptionKind::Port => Ok(Option::<u16>::decode(cty)?.map(|port| port.to_string())),
+        OptionKind::Port | OptionKind::Seconds => {
+            Ok(Option::<u16>::decode(cty)?.map(|number| number.to_string()))
+        }
         OptionKind::Text | OptionKind::Path => Option::<String>::decode(cty),
     }
 }

@@ -61,6 +61,8 @@ pub enum OptionKind {
     Port,
     /// An absolute path.
     Path,
+    /// A number of whole seconds, 1 to 60.
+    Seconds,
 }
 
 /// How an engine is made to hold its writes.
@@ -128,6 +130,8 @@ impl OptionKind {
             Self::Port => (!matches!(value.parse::<u16>(), Ok(1..)))
                 .then_some("must be a port number, 1 to 65535"),
             Self::Path => (!value.starts_with('/')).then_some("must be an absolute path"),
+            Self::Seconds => (!matches!(value.parse::<u16>(), Ok(1..=60)))
+                .then_some("must be a number of seconds, 1 to 60"),
         }
     }
 }
