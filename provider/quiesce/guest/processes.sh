@@ -138,18 +138,23 @@ user_name() {
 
 # Runs a command as user id $1 and group id $2, without opening a login session where that can be avoided.
 as_user() {
+    (become "$@")
+}
+
+# The same in place of this very shell, which has to be a subshell: the command keeps its process id where setpriv is there, or nothing to change.
+become() {
     local uid="$1" gid="$2"
     shift 2
-    [ "$uid" != 0 ] || { "$@"; return; }
+    [ "$uid" != 0 ] || exec "$@"
     if setpriv --reuid="$uid" --regid="$gid" --clear-groups true 2>/dev/null; then
-        setpriv --reuid="$uid" --regid="$gid" --clear-groups "$@"
+        exec setpriv --reuid="$uid" --regid="$gid" --clear-groups "$@"
     elif ! user_name "$uid"; then
         echo "user id $uid has no name, and this guest has no setpriv" >&2
         return 1
     elif have runuser; then
-        runuser -u "$USER_NAME" -- "$@"
+        exec runuser -u "$USER_NAME" -- "$@"
     else
         words "$@"
-        su -s /bin/sh -c "exec $WORDS" "$USER_NAME"
+        exec su -s /bin/sh -c "exec $WORDS" "$USER_NAME"
     fi
 }
