@@ -82,6 +82,34 @@ $NESTED
 NESTED
 }
 
+# The same for a symbolic link $1 inside a data directory, to a directory or a file.
+need_link() {
+    if [ -d "$1" ]; then
+        need_directory link "$1" ""
+    elif real_directory "$(dirname "$(readlink -f "$1")")"; then
+        need link "$REAL"
+    fi
+}
+
+# The same for configuration file $1, unless it lies in data directory $2.
+need_config() {
+    local file
+    file=$(readlink -f "$1")
+    real_directory "$2"
+    case $file in "$REAL"/* | "") ;; *) need config "$file" ;; esac
+}
+
+# Does the file system of directory $1 never overwrite in place? ZFS, and btrfs unless copy-on-write is switched off.
+pages_are_atomic() {
+    real_directory "$1" && mount_of "$REAL" || return 1
+    case $M_TYPE,$M_OPTIONS, in
+        zfs,*) return 0 ;;
+        btrfs,*,nodatacow,*) return 1 ;;
+        btrfs,*) case $(lsattr -d "$1" 2>/dev/null) in [!\ ]*C*\ *) return 1 ;; esac ;;
+        *) return 1 ;;
+    esac
+}
+
 # Maps every needed path to its mount and its disks; what cannot be captured becomes a problem.
 map_paths() {
     local purpose spelled directory device devices="" entries=""
@@ -211,3 +239,23 @@ unit_of() {
     done <"$PROC/$1/cgroup"
     case $UNIT in user@*) UNIT="" ;; esac
 } 2>/dev/null
+
+# How the service manager stops and starts service $1: words of shell -> SERVICE_STOP, SERVICE_START.
+service_commands() {
+    case $SERVICE_MANAGER in
+        systemd) set -- systemctl stop "$1" systemctl start "$1" ;;
+        openrc) set -- rc-service "$1" stop rc-service "$1" start ;;
+        *) set -- service "$1" stop service "$1" start ;;
+    esac
+    words "$1" "$2" "$3"
+    SERVICE_STOP=$WORDS
+    words "$4" "$5" "$6"
+    SERVICE_START=$WORDS
+}
+
+# Does the service manager agree that unit $1 is that of process $2? What the user named ($3) is believed.
+service_is_of() {
+    [ -n "$1" ] && [ -n "$SERVICE_MANAGER" ] || return 1
+    [ -z "$3" ] || return 0
+    [ "$(systemctl show -p MainPID "$1" 2>/dev/null)" = "MainPID=$2" ]
+}

@@ -538,7 +538,7 @@ fn a_service_is_stopped_and_started_by_its_manager() {
         ),
     ] {
         let body = format!(
-            "SERVICE_MANAGER={manager} PG_SERVICE=pg@15; pg_remember_service; echo $PG_STOP; echo $PG_START"
+            "SERVICE_MANAGER={manager}; service_commands pg@15; echo $SERVICE_STOP; echo $SERVICE_START"
         );
         assert_eq!(Tree::new().run(&body), format!("{stop}\n{start}\n"));
     }

@@ -211,23 +211,12 @@ pg_check_settings() {
         problem fsync_off "fsync is off in $PG_DATA: no copy of a running server's files is safe, whatever is frozen." \
             "Set fsync = on and reload; then run CHECKPOINT once."
     fi
-    if [ "$PG_FULL_PAGES" != on ] && ! pg_pages_are_atomic; then
+    if [ "$PG_FULL_PAGES" != on ] && ! pages_are_atomic "$PG_DATA/base"; then
         problem full_page_writes_off "full_page_writes is off in $PG_DATA, and $M_TYPE at $M_POINT may hold torn pages." \
             "Set full_page_writes = on and reload."
     fi
     [ "$PG_SYNCHRONOUS" != off ] ||
         warn "synchronous_commit is off: commits acknowledged in the last moments before the hold may be missing, as after any crash."
-}
-
-# Does the data directory's file system never overwrite in place? ZFS, and btrfs unless copy-on-write is switched off.
-pg_pages_are_atomic() {
-    mount_of "$PG_DATA" || return 1
-    case $M_TYPE,$M_OPTIONS, in
-        zfs,*) return 0 ;;
-        btrfs,*,nodatacow,*) return 1 ;;
-        btrfs,*) case $(lsattr -d "$PG_DATA/base" 2>/dev/null) in [!\ ]*C*\ *) return 1 ;; esac ;;
-        *) return 1 ;;
-    esac
 }
 
 # ---- where it lies ----------------------------------------------------------------------------------------------------
@@ -245,30 +234,13 @@ pg_paths() {
         [ -L "$entry" ] || continue
         # Statistics in passing and the server's log are not needed to start.
         case ${entry##*/} in pg_stat_tmp | pg_wal | pg_xlog | log | pg_log | postmaster.pid) continue ;; esac
-        pg_link "$entry"
+        need_link "$entry"
     done
     while IFS= read -r entry; do
-        [ -z "$entry" ] || pg_config "$entry"
+        [ -z "$entry" ] || need_config "$entry" "$PG_DATA"
     done <<FILES
 $PG_FILES
 FILES
-}
-
-# A symbolic link $1 inside the data directory, to a directory or a file.
-pg_link() {
-    if [ -d "$1" ]; then
-        need_directory link "$1" ""
-    elif real_directory "$(dirname "$(readlink -f "$1")")"; then
-        need link "$REAL"
-    fi
-}
-
-# Configuration file $1, unless it lies in the data directory.
-pg_config() {
-    local file
-    file=$(readlink -f "$1")
-    real_directory "$PG_DATA"
-    case $file in "$REAL"/* | "") ;; *) need config "$file" ;; esac
 }
 
 # ---- flushing ---------------------------------------------------------------------------------------------------------
@@ -328,8 +300,9 @@ pg_bounded_query() {
 # How to stop and to start the server, added to STOP_COMMANDS and START_COMMANDS.
 postgresql_remember() {
     service_manager
-    if [ -n "$PG_SERVICE" ] && pg_service_is_servers; then
-        pg_remember_service
+    if service_is_of "$PG_SERVICE" "$PG_PID" "$CDB_POSTGRESQL_SERVICE"; then
+        service_commands "$PG_SERVICE"
+        PG_STOP=$SERVICE_STOP PG_START=$SERVICE_START
     else
         pg_remember_pg_ctl || return 1
     fi
@@ -342,26 +315,6 @@ postgresql_remember() {
     START_COMMANDS="$START_COMMANDS$WORDS || exit 1$NEWLINE"
     words test ! -e "$PG_DATA/postmaster.pid"
     DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
-}
-
-# By the service manager -> PG_STOP, PG_START.
-pg_remember_service() {
-    case $SERVICE_MANAGER in
-        systemd) set -- systemctl stop "$PG_SERVICE" systemctl start "$PG_SERVICE" ;;
-        openrc) set -- rc-service "$PG_SERVICE" stop rc-service "$PG_SERVICE" start ;;
-        *) set -- service "$PG_SERVICE" stop service "$PG_SERVICE" start ;;
-    esac
-    words "$1" "$2" "$3"
-    PG_STOP=$WORDS
-    words "$4" "$5" "$6"
-    PG_START=$WORDS
-}
-
-# Does the service manager agree that the unit is this server's? What the user named is believed.
-pg_service_is_servers() {
-    [ -n "$SERVICE_MANAGER" ] || return 1
-    [ -z "$CDB_POSTGRESQL_SERVICE" ] || return 0
-    [ "$(systemctl show -p MainPID "$PG_SERVICE" 2>/dev/null)" = "MainPID=$PG_PID" ]
 }
 
 # By pg_ctl, with the command line that the server was started by -> PG_STOP, PG_START.
