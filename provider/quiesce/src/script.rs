@@ -92,6 +92,7 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
         PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES, SWITCH,
     ];
     let guard = assignment("GUARD_TEXT", &bare(&guard)) + "eval \"$GUARD_TEXT\"\n";
+    let guard = guard + &let_go_of_engines(hold.engines);
     let functions = engine_functions(hold.engines);
     let text = [MOUNTS, DEVICES, SERVERS, SYNC, &functions, STEP, ARM];
     script(
@@ -109,9 +110,7 @@ pub fn hold(hold: &Hold<'_>) -> Script {
         PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES, MOUNTS, DEVICES, SERVERS, SYNC,
         WITNESS, METHODS, &functions, STEP, HOLD,
     ];
-    // What lets go what the engines hold is recorded as text for whoever does it, and may be run here too.
-    let let_go = bare(&[&engine_let_go(hold.engines)]);
-    let let_go = assignment("ENGINES_LET_GO", &let_go) + "eval \"$ENGINES_LET_GO\"\n";
+    let let_go = let_go_of_engines(hold.engines);
     // It begins within the time that a hold may last, and takes at most half of that.
     let limit = 2 * hold.max_hold + MARGIN;
     script("hold", &hold_values(hold), &(let_go + &bare(&text)), limit)
@@ -196,6 +195,12 @@ fn engine_functions(engines: &[Options]) -> String {
     once_each(engines, |recipe| match recipe {
         Recipe::Bracket { functions, .. } => functions,
     })
+}
+
+/// What lets go what the engines hold is recorded as text for whoever will do it, and may be run in the script too.
+fn let_go_of_engines(engines: &[Options]) -> String {
+    let functions = bare(&[&engine_let_go(engines)]);
+    assignment("ENGINES_LET_GO", &functions) + "eval \"$ENGINES_LET_GO\"\n"
 }
 
 fn engine_let_go(engines: &[Options]) -> String {

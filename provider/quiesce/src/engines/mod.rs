@@ -4,11 +4,13 @@
 //! (docs/guides/engine-<name>.md) is written from the same definition by `cargo xtask docs`.
 
 mod postgresql;
+mod redis;
+mod valkey;
 
 use std::collections::BTreeMap;
 
 /// Every engine that can be asked for, in the order in which the docs name them.
-pub const ENGINES: &[&Engine] = &[&postgresql::POSTGRESQL];
+pub const ENGINES: &[&Engine] = &[&postgresql::POSTGRESQL, &redis::REDIS, &valkey::VALKEY];
 
 /// Servers for which there is no engine: the name of the process, as the kernel cuts it.
 pub(crate) const OTHER_SERVERS: &[&str] =

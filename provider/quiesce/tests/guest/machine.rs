@@ -85,7 +85,14 @@ impl Guest {
             .expect("a directory");
         run("chmod", &["755", &text(&dir)]);
         let mut init = Command::new("unshare")
-            .args(["--mount", "--pid", "--fork", "--mount-proc", "--kill-child"])
+            .args([
+                "--mount",
+                "--pid",
+                "--net",
+                "--fork",
+                "--mount-proc",
+                "--kill-child",
+            ])
             .args([
                 "sh",
                 "-c",
@@ -102,7 +109,7 @@ impl Guest {
             guard,
             mounts: RefCell::default(),
         };
-        guest.sh("mount -t tmpfs run /run && mkdir /run/postgresql && chmod 777 /run/postgresql");
+        guest.sh("ip link set lo up; mount -t tmpfs run /run && mkdir /run/postgresql && chmod 777 /run/postgresql");
         guest.sh(&format!("DIRECTORY={}{PRIVATE_DEV}", text(&guest.dir)));
         guest.sh(flavour.setup());
         guest
@@ -121,6 +128,7 @@ impl Guest {
             &self.init_pid(),
             "--mount",
             "--pid",
+            "--net",
             "--",
             program,
         ]);
@@ -200,6 +208,28 @@ impl Guest {
              ln -s ../../loop{number} /dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol{serial}"
         ));
         point.into_owned()
+    }
+
+    /// What an image would hold of volume `name` now, on a volume of its own; its mount point.
+    pub(crate) fn captured(&self, name: &str) -> String {
+        let copy = format!("{name}-captured-{}", self.mounts.borrow().len());
+        let path = |name: &str| text(&self.dir) + "/" + name;
+        let image = format!("{}.img", path(&copy));
+        run(
+            "cp",
+            &["--sparse=always", &format!("{}.img", path(name)), &image],
+        );
+        let device = run("losetup", &["--find", "--show", &image]);
+        let (device, point) = (device.trim(), path(&copy));
+        let number = device.trim_start_matches("/dev/loop");
+        self.mounts.borrow_mut().push(Mount {
+            point: point.clone().into(),
+            device: device.to_owned(),
+        });
+        self.sh(&format!(
+            "mkdir '{point}' && mknod {device} b 7 {number} && mount {device} '{point}'"
+        ));
+        point
     }
 
     /// The guest's uptime in ms.

@@ -11,5 +11,7 @@ mod lint;
 mod machine;
 mod observer;
 mod probe;
+mod redis;
 mod scene;
 mod session;
+mod store;
