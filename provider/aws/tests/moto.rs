@@ -344,7 +344,10 @@ async fn snapshots_without_an_image_are_swept(clients: &Clients) {
         ids.collect()
     };
     assert_eq!((told.len(), volumes(&told)), (1, volumes(&seen.snapshots)));
-    assert_eq!(imager.leftovers("orders").await.unwrap(), [session.clone()]);
+    assert_eq!(
+        imager.leftovers("orders").await.unwrap(),
+        std::slice::from_ref(&session)
+    );
     assert_eq!(imager.discard(&session).await.unwrap(), []);
     assert!(imager.leftovers("orders").await.unwrap().is_empty());
 }

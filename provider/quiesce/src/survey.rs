@@ -181,7 +181,7 @@ impl Survey {
                 self.instance
                     .lost_by_registering
                     .iter()
-                    .map(not_registrable),
+                    .map(|lost| not_registrable(lost)),
             );
         }
         let mut data_volumes = BTreeSet::new();
@@ -254,7 +254,7 @@ pub(crate) fn not_running(instance: &Instance) -> Option<Problem> {
 }
 
 /// An image that is not like its source is no image of it.
-fn not_registrable(lost: &String) -> Problem {
+fn not_registrable(lost: &str) -> Problem {
     Problem::new(
         "not_registrable",
         lost,

@@ -129,7 +129,7 @@ async fn source_image(ec2: &Client, instance: &Instance) -> Result<Option<Image>
     Ok(answer.images.unwrap_or_default().into_iter().next())
 }
 
-/// An instance does not tell whether its image asks for IMDSv2. Where that image is gone, an instance that insists on it can
+/// An instance does not tell whether its image asks for `IMDSv2`. Where that image is gone, an instance that insists on it can
 /// do with it.
 fn imds(instance: &Instance, source: Option<&Image>) -> Option<ImdsSupportValues> {
     if let Some(source) = source {

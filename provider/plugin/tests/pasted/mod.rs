@@ -155,10 +155,8 @@ fn the_block_of_the_guide_to_local_endpoints_reaches_them() {
         "ssm",
         "sts",
     ];
-    let endpoints: String = services
-        .iter()
-        .map(|service| format!("    {service} = \"{url}\"\n"))
-        .collect();
+    let endpoints = services.map(|service| format!("    {service} = \"{url}\"\n"));
+    let endpoints = endpoints.concat();
     let block = format!(
         r#"
 provider "aws" {{

@@ -208,10 +208,10 @@ mod tests {
                 Level::DEBUG,
                 Level::TRACE,
             ];
-            let heard = levels
+            let mut heard = levels
                 .into_iter()
                 .filter(|level| targets.would_enable(target, level));
-            heard.last().map(LevelFilter::from_level)
+            heard.next_back().map(LevelFilter::from_level)
         };
         let (trace, debug) = (LevelFilter::TRACE, LevelFilter::DEBUG);
         for (wish, ours, talkative) in [

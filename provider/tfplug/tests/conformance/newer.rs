@@ -46,7 +46,7 @@ fn a_whole_life() {
     );
     workspace.configure(
         &ALPHA
-            .replace("}", "\n  size = \"large\"\n}")
+            .replace('}', "\n  size = \"large\"\n}")
             .replace("{ ", "{\n"),
     );
     apply(&workspace);
