@@ -1,7 +1,8 @@
-//! The registry's pages: `docs/index.md` and one page a resource or data source, from the schema and the examples; one
-//! guide an engine, from the engine's definition.
+//! The registry's pages: `docs/index.md` and one page a resource, data source or list, from the schema and the examples;
+//! one guide an engine, from the engine's definition.
 
 mod engines;
+mod import;
 mod types;
 
 use std::fmt::Write as _;
@@ -16,25 +17,34 @@ use crate::{
 const PROVIDER: &str = "consistent";
 
 pub(crate) fn run(mode: Mode) -> Result<(), String> {
-    let schema: Value = serde_json::from_str(&golden::read(schema::PATH)?)
-        .map_err(|error| format!("{}: {error}", schema::PATH))?;
+    let (schema, query) = (read(schema::PATH)?, read(schema::QUERY)?);
     let provider = &schema["provider_schemas"][schema::ADDRESS];
+    let identities = &query["resource_identity_schemas"];
     let example = golden::read("examples/provider/provider.tf")?;
     let title = format!("{PROVIDER} Provider");
     let index = page(&title, &provider["provider"]["block"], &example);
     golden::settle(mode, "docs/index.md", &index, "docs")?;
 
-    for subject in [RESOURCES, DATA_SOURCES] {
-        for (name, schema) in entries(&provider[subject.schemas]) {
+    for (subject, schemas) in [
+        (RESOURCES, provider),
+        (DATA_SOURCES, provider),
+        (LISTS, &query),
+    ] {
+        for (name, schema) in entries(&schemas[subject.schemas]) {
             let short = name.strip_prefix(&format!("{PROVIDER}_")).unwrap_or(name);
             let path = format!("docs/{}/{short}.md", subject.folder);
-            golden::settle(mode, &path, &subject.page(name, schema)?, "docs")?;
+            let page = subject.page(name, schema, &identities[name])?;
+            golden::settle(mode, &path, &page, "docs")?;
         }
     }
     for (path, page) in engines::pages() {
         golden::settle(mode, &path, &page, "docs")?;
     }
     Ok(())
+}
+
+fn read(path: &str) -> Result<Value, String> {
+    serde_json::from_str(&golden::read(path)?).map_err(|error| format!("{path}: {error}"))
 }
 
 /// What has pages of its own.
@@ -61,27 +71,23 @@ const DATA_SOURCES: Subject = Subject {
     title: "Data Source",
 };
 
+/// Their schema is that of the `config` block.
+const LISTS: Subject = Subject {
+    schemas: "list_resource_schemas",
+    folder: "list-resources",
+    example: "list-resource.tfquery.hcl",
+    title: "List Resource",
+};
+
 impl Subject {
-    fn page(&self, name: &str, schema: &Value) -> Result<String, String> {
+    fn page(&self, name: &str, schema: &Value, identity: &Value) -> Result<String, String> {
         let examples = format!("examples/{}/{name}", self.folder);
         let example = golden::read(&format!("{examples}/{}", self.example))?;
         let title = format!("{name} ({})", self.title);
         let mut page = page(&title, &schema["block"], &example);
-        page.push_str(&import(&examples).unwrap_or_default());
+        page.push_str(&import::section(&examples, identity).unwrap_or_default());
         Ok(page)
     }
-}
-
-/// How it is imported, by a block and by the command; nothing where there are no examples of it.
-fn import(examples: &str) -> Option<String> {
-    let block = golden::read(&format!("{examples}/import-by-string-id.tf")).ok()?;
-    let command = golden::read(&format!("{examples}/import.sh")).ok()?;
-    Some(format!(
-        "\n## Import\n\nWith an [`import` block](https://developer.hashicorp.com/terraform/language/import):\n\n\
-         ```terraform\n{}\n```\n\nWith the command:\n\n```shell\n{}\n```\n",
-        block.trim_end(),
-        command.trim_end()
-    ))
 }
 
 /// A page in the registry's layout.

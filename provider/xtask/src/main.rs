@@ -15,10 +15,10 @@ const USAGE: &str = "usage: cargo xtask <chore>
 
   layers            check that no crate depends on one that the house keeps from it
   claims            check that docs/design/terraform.md names every RPC, and only tests that exist
-  schema [--check]  write schemas/provider.json from the built provider, as terraform sees it; an error where it breaks
-                    what schemas/contract.json promises
+  schema [--check]  write schemas/provider.json and query.json from the built provider, as terraform sees it; an error
+                    where it breaks what schemas/contract.json promises
   schema --release  write both: what the schema has from now on is promised
-  docs [--check]    write docs/ from schemas/provider.json, examples/ and the engines' definitions
+  docs [--check]    write docs/ from schemas/, examples/ and the engines' definitions
 
 With --check nothing is written: a difference is an error.";
 

@@ -1,4 +1,5 @@
-//! `schemas/provider.json`: the provider's schema as terraform reads it from the built binary.
+//! `schemas/provider.json`: the provider's schema as terraform reads it from the built binary; and `schemas/query.json`,
+//! what only a newer one reads.
 
 use std::{
     env, fs,
@@ -15,6 +16,8 @@ use crate::{
 
 /// The contract with users: a change of it is a change of theirs.
 pub(crate) const PATH: &str = "schemas/provider.json";
+/// The identities of resources, and what can be asked of lists of them.
+pub(crate) const QUERY: &str = "schemas/query.json";
 /// The provider's address, as in `schemas/provider.json`.
 pub(crate) const ADDRESS: &str = "registry.terraform.io/consistent-db/consistent";
 const PACKAGE: &str = "terraform-provider-consistent";
@@ -32,10 +35,26 @@ pub(crate) fn release() -> Result<(), String> {
 
 fn settle(mode: Mode) -> Result<Value, String> {
     let binary = build()?;
-    let schema = ask_terraform(&binary)?;
-    let pretty = serde_json::to_string_pretty(&schema).map_err(|error| error.to_string())?;
-    golden::settle(mode, PATH, &format!("{pretty}\n"), "schema")?;
+    let schema = ask(Command::new(terraform()?), &binary)?;
+    golden::settle(mode, PATH, &pretty(&schema)?, "schema")?;
+    let newer = ask(newer_terraform(), &binary)?;
+    golden::settle(mode, QUERY, &pretty(&queries(&newer))?, "schema")?;
     Ok(schema)
+}
+
+fn pretty(schema: &Value) -> Result<String, String> {
+    let pretty = serde_json::to_string_pretty(schema).map_err(|error| error.to_string())?;
+    Ok(format!("{pretty}\n"))
+}
+
+/// The rest is in the other file.
+fn queries(schema: &Value) -> Value {
+    let provider = &schema["provider_schemas"][ADDRESS];
+    let parts = ["list_resource_schemas", "resource_identity_schemas"];
+    parts
+        .iter()
+        .map(|part| ((*part).to_owned(), provider[*part].clone()))
+        .collect()
 }
 
 /// Builds the provider and says where it is.
@@ -61,7 +80,7 @@ fn build() -> Result<PathBuf, String> {
         .ok_or_else(|| format!("cargo built no {PACKAGE}"))
 }
 
-fn ask_terraform(binary: &Path) -> Result<Value, String> {
+fn ask(mut terraform: Command, binary: &Path) -> Result<Value, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let (settings, main) = (
         folder.path().join("cli.tfrc"),
@@ -70,7 +89,7 @@ fn ask_terraform(binary: &Path) -> Result<Value, String> {
     let plugins = binary.parent().unwrap_or(binary);
     fs::write(&settings, overriding(plugins)).map_err(|error| error.to_string())?;
     fs::write(&main, requiring()).map_err(|error| error.to_string())?;
-    let asked = Command::new(terraform()?)
+    let asked = terraform
         .args(["providers", "schema", "-json"])
         .current_dir(folder.path())
         .env("TF_CLI_CONFIG_FILE", &settings)
@@ -80,6 +99,19 @@ fn ask_terraform(binary: &Path) -> Result<Value, String> {
         return Err(String::from_utf8_lossy(&asked.stderr).into_owned());
     }
     serde_json::from_slice(&asked.stdout).map_err(|error| format!("terraform's answer: {error}"))
+}
+
+/// Terraform 1.15, as tfplug's conformance tests use it: by the Python that `acceptance/install.sh test` made, or the
+/// machine's own.
+fn newer_terraform() -> Command {
+    let installed = golden::root().join(".cache/terraform/bin/python3");
+    let mut python = if installed.exists() {
+        Command::new(installed)
+    } else {
+        Command::new("python3")
+    };
+    python.arg(golden::root().join("provider/tfplug/tests/conformance/newer.py"));
+    python
 }
 
 fn overriding(plugins: &Path) -> String {

@@ -13,6 +13,28 @@ fn query(moto: &Moto, arguments: &str) -> Terraform {
 }
 
 #[test]
+fn the_examples_are_valid() {
+    let example = |path: &str| {
+        let path = format!("{}/../../examples/{path}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).expect("an example")
+    };
+    let resource = example("resources/consistent_db_image/resource.tf");
+    let import = example("resources/consistent_db_image/import-by-identity.tf");
+    let terraform = Terraform::new(&format!("{resource}{import}"));
+    let list = example("list-resources/consistent_db_image/list-resource.tfquery.hcl");
+    terraform.write("images.tfquery.hcl", &list);
+    let answer = terraform.run_newer(&["validate", "-query"]);
+    assert!(answer.success, "{}", answer.text);
+    terraform.write("images.tfquery.hcl", &list.replace("engine ", "motor "));
+    let answer = terraform.run_newer(&["validate", "-query"]);
+    assert!(
+        !answer.success && answer.text.contains("motor"),
+        "{}",
+        answer.text
+    );
+}
+
+#[test]
 fn a_query_finds_proven_images_and_no_others() {
     let moto = Moto::shared();
     let all = query(moto, "").run_newer(&["query"]);

@@ -1,0 +1,6 @@
+import {
+  to = consistent_db_image.orders
+  identity = {
+    id = "ami-0123456789abcdef0"
+  }
+}
