@@ -37,11 +37,13 @@ unit: ## the proof, the guest scripts on real servers, the adapters, the provide
 conformance: ## tfplug under the real terraform
 	$(CARGO) test --package tfplug --package tfplug-derive
 
+# They mostly wait, and each has a lab of its own: more of them at a time than there are cores.
 lab: ## the lab's own tests: what it believes about AWS, volumes, instances, the agent
-	$(CARGO) test --package lab -- --test-threads=1
+	$(CARGO) test --package lab -- --test-threads=3
 
 scenarios: binaries ## the real terraform against the lab, with a real database under load
-	$(CARGO) test $(STAGE) --test scenarios --lib --bins -- --test-threads=1
+	$(CARGO) test $(STAGE) --lib --bins
+	$(CARGO) test $(STAGE) --test scenarios -- --test-threads=3
 
 bench: install binaries ## clean images by count, holds in ms; ROUNDS=n a row; writes acceptance/bench/RESULTS.md
 	$(CARGO) run --package acceptance --bin bench -- --rounds $(ROUNDS)
