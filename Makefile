@@ -35,7 +35,7 @@ unit: ## the proof, the guest scripts on real servers, the adapters, the provide
 	$(CARGO) xtask docs --check
 
 conformance: ## tfplug under the real terraform
-	$(CARGO) test --package tfplug --package tfplug-derive
+	$(CARGO) test --package tfplug --package tfplug-derive --package terraform-provider-disk
 
 # They mostly wait, and each has a lab of its own: more of them at a time than there are cores.
 lab: ## the lab's own tests: what it believes about AWS, volumes, instances, the agent

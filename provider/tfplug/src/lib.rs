@@ -1,100 +1,98 @@
 //! Terraform plugin protocol 6 for Rust: write a provider with typed structs.
 //!
-//! A resource is a struct for its attributes, and an implementation of [`Resource`] for what happens to it. The
-//! struct's doc comments become the descriptions that users read; `#[tf(...)]` says who gives an attribute its
-//! value and how it behaves in a plan. Messages, msgpack and Terraform's consistency rules stay in here.
+//! This is a whole one. It stands in the crate's repository as a crate of its own, in `example/`: copy it and go on from there.
 //!
 //! ```no_run
-//! use std::process::ExitCode;
-//!
-//! use tfplug::{
-//!     Context, Create, Diagnostic, Failure, Model, Provider, Registry, Resource, Result, Update, Value, async_trait,
-//!     validate,
-//! };
+//! //! A whole provider: `disk_file` is a file on this machine.
+//! use std::{fs, io, process::ExitCode};
+//! use tfplug::{Context, Create, Diagnostic, Failure, Model, Provider, Registry, Resource};
+//! use tfplug::{Result, async_trait};
 //!
 //! /// A file on this machine.
-//! #[derive(Clone, Debug, Model)]
+//! #[derive(Model)]
 //! struct File {
-//!     /// Where the file lies; another path is another file.
-//!     #[tf(required, force_replace, validate = validate::length(1..=4096))]
-//!     path: Value<String>,
+//!     /// Where it lies. Another path is another file.
+//!     #[tf(required, force_replace)]
+//!     path: String,
 //!     /// What stands in it.
-//!     #[tf(optional, default = "")]
-//!     content: Value<String>,
-//!     /// Same as `path`.
-//!     #[tf(computed, use_state_for_unknown)]
-//!     id: Value<String>,
+//!     #[tf(optional, default = "", force_replace)]
+//!     content: String,
 //! }
 //!
-//! struct FileResource;
+//! fn problem(error: io::Error) -> Diagnostic {
+//!     Diagnostic::error("The file cannot be used", error.to_string()).at("path")
+//! }
+//!
+//! struct Disk;
 //!
 //! #[async_trait]
-//! impl Resource for FileResource {
+//! impl Resource for Disk {
 //!     type Client = Disk;
 //!     type Model = File;
 //!     type Identity = ();
 //!     const NAME: &'static str = "disk_file";
-//!
-//!     async fn create(&self, cx: &Context<Disk>, request: Create<File>) -> Result<File, Failure<File>> {
-//!         let mut file = request.planned;
-//!         cx.client()?.write(&file)?;
-//!         file.id = file.path.clone();
+//!     async fn create(&self, _: &Context<Disk>, new: Create<File>) -> Result<File, Failure<File>> {
+//!         let file = new.planned;
+//!         fs::write(&file.path, &file.content).map_err(problem)?;
 //!         Ok(file)
 //!     }
-//!
-//!     async fn read(&self, cx: &Context<Disk>, mut state: File) -> Result<Option<File>> {
-//!         let content = cx.client()?.read(&state)?;
-//!         state.content = content.clone().into();
-//!         Ok(content.is_some().then_some(state))
+//!     async fn read(&self, _: &Context<Disk>, file: File) -> Result<Option<File>> {
+//!         let content = fs::read_to_string(&file.path).ok();
+//!         Ok(content.map(|content| File { content, ..file }))
 //!     }
-//!
-//!     async fn update(&self, cx: &Context<Disk>, request: Update<File>) -> Result<File, Failure<File>> {
-//!         cx.client()?.write(&request.planned)?;
-//!         Ok(request.planned)
-//!     }
-//!
-//!     async fn delete(&self, cx: &Context<Disk>, state: File) -> Result<(), Failure<File>> {
-//!         Ok(cx.client()?.remove(&state)?)
+//!     async fn delete(&self, _: &Context<Disk>, file: File) -> Result<(), Failure<File>> {
+//!         Ok(fs::remove_file(file.path).map_err(problem)?)
 //!     }
 //! }
 //!
-//! struct DiskProvider;
-//!
 //! #[async_trait]
-//! impl Provider for DiskProvider {
+//! impl Provider for Disk {
 //!     type Config = ();
 //!     type Client = Disk;
 //!     const ADDRESS: &'static str = "registry.terraform.io/acme/disk";
-//!
 //!     fn register(&self, registry: &mut Registry<Disk>) {
-//!         registry.resource(FileResource);
+//!         registry.resource(Disk);
 //!     }
-//!
-//!     async fn configure(&self, _cx: &Context<Disk>, _config: ()) -> Result<Disk> {
+//!     async fn configure(&self, _: &Context<Disk>, (): ()) -> Result<Disk> {
 //!         Ok(Disk)
 //!     }
 //! }
 //!
-//! # struct Disk;
-//! # fn problem(error: std::io::Error) -> Diagnostic {
-//! #     Diagnostic::error("File access failed", error.to_string()).at("path")
-//! # }
-//! # impl Disk {
-//! #     fn path<'a>(&self, file: &'a File) -> &'a str { file.path.known().map_or("", String::as_str) }
-//! #     fn write(&self, file: &File) -> Result<()> {
-//! #         let content = file.content.known().map_or("", String::as_str);
-//! #         Ok(std::fs::write(self.path(file), content).map_err(problem)?)
-//! #     }
-//! #     fn read(&self, file: &File) -> Result<Option<String>> { Ok(std::fs::read_to_string(self.path(file)).ok()) }
-//! #     fn remove(&self, file: &File) -> Result<()> {
-//! #         Ok(std::fs::remove_file(self.path(file)).map_err(problem)?)
-//! #     }
-//! # }
 //! #[tokio::main]
 //! async fn main() -> ExitCode {
-//!     tfplug::serve(DiskProvider).await
+//!     tfplug::serve(Disk).await
 //! }
 //! ```
+//!
+//! # Writing a provider
+//!
+//! 1. **A struct for the attributes.** `#[derive(Model)]` turns it into a schema: doc comments become the descriptions that
+//!    users read, `#[tf(...)]` says who gives an attribute its value and how it behaves in a plan (all keys: [`Model`]).
+//!    Values that only the provider knows are `#[tf(computed)]`, with a field type of [`Value`].
+//! 2. **A [`Resource`] for what happens to it.** `create`, `read` and `delete` have to be there. To change an object in place, leave out
+//!    `force_replace` and write `update`. What is checked across attributes stands in `validate`, what a plan may know better than
+//!    the schema in `plan`. `import` finds existing objects; `upgrade` reads the state of earlier versions.
+//! 3. **A [`Provider`] that lists them**, with a struct for the provider block where there is something to configure. What its
+//!    `configure` returns, a client for instance, is there in all calls as [`Context::client`].
+//! 4. **[`serve`] in `main`.** Messages, msgpack, TLS and Terraform's consistency rules stay in here.
+//!
+//! [`DataSource`] and [`Function`] are written likewise. A resource whose objects have an `Identity` can be imported by it, and a
+//! [`List`] finds such objects for `terraform query`.
+//!
+//! To try it, call the binary `terraform-provider-disk` and tell Terraform where it lies, in a file that `TF_CLI_CONFIG_FILE` names:
+//!
+//! ```text
+//! provider_installation {
+//!   dev_overrides {
+//!     "acme/disk" = "/home/me/disk/target/debug"
+//!   }
+//!   direct {}
+//! }
+//! ```
+//!
+//! Errors are [`Diagnostics`]: a [`Diagnostic`] converts into them, and `.at("path")` shows the user the line. A failed change can leave
+//! state behind with [`Failure::keeping`]. `tracing` goes to Terraform's log. With `--debug` the provider runs on its own, and prints what makes
+//! Terraform attach to it.
 //!
 //! # Null and unknown
 //!

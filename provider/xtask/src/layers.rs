@@ -9,6 +9,8 @@ use serde_json::Value;
 const LAYERS: &[(&str, &[&str])] = &[
     ("tfplug-derive", &[]),
     ("tfplug", &["tfplug-derive"]),
+    // What a reader copies.
+    ("terraform-provider-disk", &["tfplug"]),
     ("quiesce", &[]),
     ("consistent-aws", &["quiesce"]),
     (
