@@ -17,7 +17,8 @@ Each round takes one image of a database server under full load in the lab, boot
 recover by itself. *Clean* means: it starts, its own checks find nothing, the sums that every transaction keeps agree,
 every commit that was acknowledged before writes were held is there, and none that
 was sent after they were let go. *plain* is `CreateImage` with `NoReboot`, as `aws_ami_from_instance` with
-`snapshot_without_reboot` does it. The snapshots of one image start up to 1.5 s apart. Each server is a
+`snapshot_without_reboot` does it. The snapshots of one image start up to 1.5 s apart, but those of *freeze-snapshots*, which
+captures with `CreateSnapshots`, at one instant. Each server is a
 large busy one in small: it checkpoints every few seconds, and its database is several times its buffers.
 
 PostgreSQL is under pgbench and is checked by `pg_amcheck --heapallindexed --parent-check` (pgbench scale

@@ -114,7 +114,10 @@ async fn proven(
     let began = clock::now();
     let terraform = Terraform::new(&binaries::provider_directory()?)?;
     let engine = row.engine.name;
-    let arguments = format!("  {engine} = {{}}\n  quiesce = {{ method = \"{quiesce}\" }}");
+    let capture = row.method.capture();
+    let arguments = format!(
+        "  {engine} = {{}}\n  quiesce = {{ method = \"{quiesce}\" }}\n  capture = \"{capture}\""
+    );
     let configuration = Configuration::new(&stage.access());
     let configuration = configuration.image("round", name, &stage.instance, &arguments);
     terraform.configure(configuration.text())?;

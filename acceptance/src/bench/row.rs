@@ -12,32 +12,60 @@ use crate::offer::offers;
 
 /// How the image is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// `CreateImage` with `NoReboot`, by hand.
     Plain,
     Freeze,
+    /// The same with `CreateSnapshots`, which captures all volumes at one instant.
+    FreezeSnapshots,
     Pause,
     Stop,
 }
 
 impl Method {
-    const ALL: [Self; 4] = [Self::Plain, Self::Freeze, Self::Pause, Self::Stop];
+    const ALL: [Self; 5] = [
+        Self::Plain,
+        Self::Freeze,
+        Self::FreezeSnapshots,
+        Self::Pause,
+        Self::Stop,
+    ];
 
     /// As `quiesce.method` spells it; `None` for the image that is not ours.
     pub fn quiesce(self) -> Option<&'static str> {
         match self {
             Self::Plain => None,
-            Self::Freeze => Some("freeze"),
+            Self::Freeze | Self::FreezeSnapshots => Some("freeze"),
             Self::Pause => Some("pause"),
             Self::Stop => Some("stop"),
+        }
+    }
+
+    /// As `capture` spells it; it makes no difference to the image that is not ours.
+    pub fn capture(self) -> &'static str {
+        match self {
+            Self::FreezeSnapshots => "create_snapshots",
+            _ => "create_image",
+        }
+    }
+
+    /// Whether the row is worth its time: what a capture costs does not depend on the file systems.
+    fn stands_on(self, layout: Layout) -> bool {
+        match self {
+            Self::Freeze => freezable(layout),
+            Self::FreezeSnapshots => layout == Layout::TwoExt4,
+            Self::Plain | Self::Pause | Self::Stop => true,
         }
     }
 }
 
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.quiesce().unwrap_or("plain"))
+        f.write_str(match self {
+            Self::FreezeSnapshots => "freeze-snapshots",
+            other => other.quiesce().unwrap_or("plain"),
+        })
     }
 }
 
@@ -124,7 +152,7 @@ pub fn rows(filter: &str) -> Vec<Row> {
             }));
         }
     }
-    all.retain(|row| row.method != Method::Freeze || freezable(row.layout));
+    all.retain(|row| row.method.stands_on(row.layout));
     all.retain(|row| row.method == Method::Plain || offers(row.engine));
     all.retain(|row| row.to_string().contains(filter));
     all
@@ -143,8 +171,8 @@ mod tests {
             rows.retain(|row| *row.engine == POSTGRESQL);
             rows.len()
         };
-        assert_eq!(of_postgresql(""), 5 * 4 - 2);
-        assert_eq!(of_postgresql("freeze"), 3);
+        assert_eq!(of_postgresql(""), 5 * 4 - 2 + 1);
+        assert_eq!(of_postgresql("freeze"), 3 + 1);
         assert_eq!(of_postgresql("on-root/"), 3);
     }
 

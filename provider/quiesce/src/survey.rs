@@ -177,12 +177,8 @@ impl Survey {
         let probe = &self.report.body;
         let mut problems = probe.problems.clone();
         if call == CaptureCall::CreateSnapshots {
-            problems.extend(
-                self.instance
-                    .lost_by_registering
-                    .iter()
-                    .map(|lost| not_registrable(lost)),
-            );
+            let lost = self.instance.lost_by_registering.iter();
+            problems.extend(lost.map(|it| not_registrable(it)));
         }
         let mut data_volumes = BTreeSet::new();
         let mut method = None;

@@ -157,6 +157,40 @@ async fn create_snapshots_takes_them_at_one_instant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_is_registered_is_like_nothing_but_what_was_told() {
+    let source = Source::start().await;
+    let input = json!({"InstanceSpecification.InstanceId": source.instance});
+    let answer = source.call("CreateSnapshots", input).await.unwrap();
+    let snapshot = answer["snapshotSet"][0]["snapshotId"].clone();
+    let mut told = json!({
+        "Name": "bare",
+        "RootDeviceName": "/dev/xvda",
+        "BlockDeviceMapping.1.DeviceName": "/dev/xvda",
+        "BlockDeviceMapping.1.Ebs.SnapshotId": snapshot,
+    });
+    let early = source
+        .call("RegisterImage", told.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(early.code, "InvalidParameterValue", "not completed yet");
+    source
+        .lab
+        .configure(|settings| settings.capture.completes_after_ms = 0);
+    sleep(Duration::from_millis(1_600)).await;
+    let bare = source.call("RegisterImage", told.clone()).await.unwrap();
+    let shown = source.described(bare["imageId"].as_str().unwrap()).await;
+    let shown = shown.unwrap();
+    assert_eq!(shown["architecture"], "i386");
+    assert_eq!(shown["bootMode"], Value::Null);
+    let input = json!({"ImageId": bare["imageId"], "MinCount": "1", "MaxCount": "1"});
+    let unfit = source.call("RunInstances", input).await.unwrap_err();
+    assert_eq!(unfit.code, "InvalidParameterCombination");
+    told["TpmSupport"] = "v2.0".into();
+    let without_uefi = source.call("RegisterImage", told).await.unwrap_err();
+    assert_eq!(without_uefi.code, "InvalidParameterValue");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_new_cannot_be_seen_at_first() {
     let source = Source::start().await;
     source
