@@ -33,6 +33,8 @@ const POLL: &str = "ssm:GetCommandInvocation";
 const START_WITHIN_SECONDS: (u64, u64) = (30, 2_592_000);
 /// `executionTimeout`: beyond these bounds the agent silently takes an hour (FACTS.md part C, 4).
 const KILL_AFTER_SECONDS: (u64, u64) = (5, 172_800);
+/// A document is limited to 64 KiB with its parameters (Systems Manager quotas, "Document size"); some of that is AWS's own.
+const LONGEST_SCRIPT: usize = 63 * 1024;
 /// SSM refuses a longer `Comment`.
 const LONGEST_COMMENT: usize = 100;
 /// A poll that hangs must not eat the time in which the next would have seen the answer.
@@ -198,6 +200,14 @@ fn check(script: &Script) -> Result<(), CallError> {
             SEND,
             "the script contains `{{`, which SSM reads as a reference to a parameter",
         ));
+    }
+    if script.text.len() > LONGEST_SCRIPT {
+        let reason = format!(
+            "the script for these engines has {} bytes, and SSM carries {LONGEST_SCRIPT}: name fewer engines in one image, or \
+             shorter commands",
+            script.text.len()
+        );
+        return Err(CallError::refused(SEND, reason));
     }
     Ok(())
 }

@@ -41,6 +41,8 @@ let_go_of_session() {
         broken release "Something is still held; the switch goes on trying."
     fi
     BROKEN="$BROKEN$UNHELD"
+    # What an engine gave up to let go, whoever tried.
+    ! first_line "$OWN/left" || broken "${LINE%% *}" "${LINE#* }"
     answer "$released"
 }
 

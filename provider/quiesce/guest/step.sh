@@ -145,6 +145,7 @@ end_as() {
         write_whole "$OWN/over" "$LET_GO_AT"
         unlock "$OWN"
     fi
+    ! first_line "$OWN/left" || problem not_let_go "${LINE#* }" "Run the thaw command by hand, and look at the application."
     [ -n "$PROBLEMS" ] || problem failed "The guest could not $PHASE." "Try again."
     if [ "$1" = failed ]; then
         REPORT=""

@@ -14,7 +14,7 @@ warn_of_strangers() {
         pid=${pid##*/}
         first_line "$PROC/$pid/comm" || continue
         kind_of_server "$LINE"
-        [ -n "$KIND" ] || continue
+        case "$KIND, $CDB_ENGINES " in ,* | custom,*' custom '*) continue ;; esac
         case " $known " in *" $pid "*) continue ;; esac
         kind=$KIND
         is_child_of_its_kind "$pid" "$LINE" || ! keeps_files_on_data "$pid" || warn_of_stranger "$pid" "$LINE" "$kind"

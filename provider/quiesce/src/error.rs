@@ -121,6 +121,8 @@ pub enum Database {
     NeverHeld,
     /// The guest says that everything is let go.
     Released,
+    /// The guest says that everything is let go but what the engine's own thaw command was to: it failed.
+    ThawFailed,
     /// No word from the guest; its own switch lets go at this time at the latest.
     LetsGoBy(OffsetDateTime),
 }
@@ -145,8 +147,14 @@ impl Failure {
     /// What a person does now, in a sentence or two.
     pub fn advice(&self) -> String {
         let mut advice = vec![self.cause.advice()];
-        if matches!(self.database, Database::LetsGoBy(_)) {
-            advice.push("Check that the database accepts writes.".to_owned());
+        match self.database {
+            Database::LetsGoBy(_) => {
+                advice.push("Check that the database accepts writes.".to_owned());
+            }
+            Database::ThawFailed => {
+                advice.push("Run the thaw command on the server by hand now.".to_owned());
+            }
+            Database::NeverHeld | Database::Released => {}
         }
         if matches!(self.image, ImageFate::Left { .. }) {
             advice.push(format!(
@@ -276,6 +284,9 @@ impl fmt::Display for Database {
             Self::Released => {
                 f.write_str("The database's writes are let go: the guest confirmed it.")
             }
+            Self::ThawFailed => f.write_str(
+                "File systems and processes are let go, but the thaw command failed: the application may still hold its writes.",
+            ),
             Self::LetsGoBy(instant) => write!(
                 f,
                 "The guest did not confirm that it let the database's writes go; its own switch lets go by {} at the latest.",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::{Mount, Probe, Problem};
+use crate::report::{Mount, Probe, Problem, Server};
 
 /// How writes are held. All three give one cut across all volumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,13 +53,35 @@ impl Choice {
             .filter(|mount| mount.data)
             .filter_map(unsafe_freeze)
             .collect();
+        let nothing_to_pause: Vec<Problem> = probe.servers.iter().filter_map(unpausable).collect();
         match self {
             Self::Auto if unsafe_here.is_empty() => Ok(Method::Freeze),
+            Self::Auto if !nothing_to_pause.is_empty() => {
+                Err([unsafe_here, nothing_to_pause].concat())
+            }
             Self::Auto => Ok(Method::Pause),
             Self::Exactly(Method::Freeze) if !unsafe_here.is_empty() => Err(unsafe_here),
+            Self::Exactly(Method::Pause) if !nothing_to_pause.is_empty() => Err(nothing_to_pause),
             Self::Exactly(method) => Ok(method),
         }
     }
+}
+
+/// Why the processes of `server` cannot be paused: nobody knows which they are.
+fn unpausable(server: &Server) -> Option<Problem> {
+    server.pid.is_none().then(|| {
+        Problem::new(
+            "nothing_to_pause",
+            &format!(
+                "no processes of {} are known that could be paused",
+                server.engine
+            ),
+            &format!(
+                "set {}.service to the systemd service that writes to its paths",
+                server.engine
+            ),
+        )
+    })
 }
 
 /// Why freezing `mount` would stall the guest, the agent, and the thaw with them.
@@ -113,6 +135,20 @@ mod tests {
             Choice::Exactly(Method::Freeze).settle(&probe(None, true)),
             Ok(Method::Freeze)
         );
+    }
+
+    #[test]
+    fn nobody_is_paused_whose_processes_are_not_known() {
+        let unknown = |mut probe: Probe| {
+            probe.servers[0].pid = None;
+            probe
+        };
+        let safe = unknown(probe(None, true));
+        assert_eq!(Choice::Auto.settle(&safe), Ok(Method::Freeze));
+        let problems = Choice::Exactly(Method::Pause).settle(&safe).unwrap_err();
+        assert_eq!(&*problems[0].code, "nothing_to_pause");
+        let root = unknown(probe(Some("root"), true));
+        assert_eq!(Choice::Auto.settle(&root).unwrap_err().len(), 2);
     }
 
     #[test]

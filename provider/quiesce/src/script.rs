@@ -93,7 +93,7 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
     ];
     let guard = assignment("GUARD_TEXT", &bare(&guard)) + "eval \"$GUARD_TEXT\"\n";
     let guard = guard + &let_go_of_engines(hold.engines);
-    let functions = engine_functions(hold.engines);
+    let functions = further_functions(hold.engines);
     let text = [MOUNTS, DEVICES, SERVERS, SYNC, &functions, STEP, ARM];
     script(
         "arm",
@@ -105,7 +105,7 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
 
 /// Holds writes on a guest that is armed.
 pub fn hold(hold: &Hold<'_>) -> Script {
-    let functions = engine_functions(hold.engines);
+    let functions = further_functions(hold.engines);
     let text = [
         PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES, MOUNTS, DEVICES, SERVERS, SYNC,
         WITNESS, METHODS, &functions, STEP, HOLD,
@@ -191,10 +191,22 @@ fn server_names() -> String {
     lines.join("\n")
 }
 
+/// The engines' own functions.
 fn engine_functions(engines: &[Options]) -> String {
     once_each(engines, |recipe| match recipe {
         Recipe::Bracket { functions, .. } => functions,
     })
+    .concat()
+}
+
+/// The same without those which the script has already in order to let go.
+fn further_functions(engines: &[Options]) -> String {
+    let known = let_go_texts(engines);
+    let mut all = once_each(engines, |recipe| match recipe {
+        Recipe::Bracket { functions, .. } => functions,
+    });
+    all.retain(|text| !known.contains(text));
+    all.concat()
 }
 
 /// What lets go what the engines hold is recorded as text for whoever will do it, and may be run in the script too.
@@ -204,13 +216,17 @@ fn let_go_of_engines(engines: &[Options]) -> String {
 }
 
 fn engine_let_go(engines: &[Options]) -> String {
+    let_go_texts(engines).concat()
+}
+
+fn let_go_texts(engines: &[Options]) -> Vec<&'static str> {
     once_each(engines, |recipe| match recipe {
         Recipe::Bracket { let_go, .. } => let_go,
     })
 }
 
 /// The texts that the engines bring, those that several bring once.
-fn once_each(engines: &[Options], of: fn(&Recipe) -> &'static [&'static str]) -> String {
+fn once_each(engines: &[Options], of: fn(&Recipe) -> &'static [&'static str]) -> Vec<&'static str> {
     let all = engines.iter().flat_map(|it| of(&it.engine().recipe));
     let mut texts: Vec<&str> = Vec::new();
     for text in all {
@@ -218,7 +234,7 @@ fn once_each(engines: &[Options], of: fn(&Recipe) -> &'static [&'static str]) ->
             texts.push(text);
         }
     }
-    texts.concat()
+    texts
 }
 
 fn milliseconds(duration: Duration) -> String {

@@ -226,6 +226,21 @@ async fn a_poll_that_can_never_succeed_ends_the_wait() {
 }
 
 #[tokio::test]
+async fn what_ssm_cannot_carry_is_not_sent() {
+    let replay = Replay::default();
+    let script = Script {
+        text: "x".repeat(63 * 1024 + 1),
+        ..script()
+    };
+    let error = SsmGuest::new(replay.ssm(), "i-1")
+        .run(&script, AMPLE)
+        .await
+        .unwrap_err();
+    let refused = matches!(&error, GuestError::NotSent { reason, .. } if reason.contains("name fewer engines"));
+    assert!(refused, "{error}");
+}
+
+#[tokio::test]
 async fn what_ssm_would_rewrite_is_not_sent() {
     let replay = Replay::default();
     let script = Script {

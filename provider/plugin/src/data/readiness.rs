@@ -11,7 +11,7 @@ use consistent_aws::{
     ssm::{SsmGuest, agent},
 };
 use quiesce::{Readiness, error::Cause, ports::GuestError, report};
-use tfplug::{Context, DataSource, Diagnostic, Result, async_trait};
+use tfplug::{Context, DataSource, Diagnostic, Diagnostics, Result, async_trait};
 use tracing::info;
 
 use self::model::{Problem, ReadinessQuery};
@@ -31,10 +31,10 @@ impl DataSource for ReadinessSource {
     const NAME: &'static str = "consistent_db_readiness";
 
     async fn validate(&self, _cx: &Context<Client>, config: ReadinessQuery) -> Result<()> {
-        config
-            .engines
-            .none_chosen()
-            .map_or(Ok(()), |problem| Err(problem.into()))
+        let engines = &config.engines;
+        let problems = engines.none_chosen().into_iter();
+        let problems: Diagnostics = problems.chain(engines.incomplete()).collect();
+        problems.or_ok(())
     }
 
     async fn read(&self, cx: &Context<Client>, config: ReadinessQuery) -> Result<ReadinessQuery> {

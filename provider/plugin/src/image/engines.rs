@@ -1,6 +1,6 @@
 //! The engines' attributes, derived from what the engines say of themselves: a new engine appears here by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quiesce::engines::{ENGINES, Engine, EngineOption, OptionError, OptionKind, Options};
 use tfplug::{
@@ -50,6 +50,43 @@ impl Engines {
         })
     }
 
+    /// Options that would do harm without another one: a freeze that nothing would undo.
+    pub(crate) fn incomplete(&self) -> impl Iterator<Item = Diagnostic> {
+        self.told().filter_map(|(engine, option, told)| {
+            let OptionKind::Shell { needs: Some(other) } = option.kind else {
+                return None;
+            };
+            told.attribute(other).is_null().then(|| {
+                let (path, name) = (AttributePath::new(engine.name), option.name);
+                let detail = format!(
+                    "`{name}` needs `{other}` beside it, which undoes what it did, whatever happens in between."
+                );
+                Diagnostic::error(format!("No \"{}.{other}\"", engine.name), detail)
+                    .at(path.attribute(name))
+            })
+        })
+    }
+
+    /// Is anything told that is kept in no tag of the image?
+    pub(super) fn hold_shell(&self) -> bool {
+        self.told().any(|(_, option, _)| option.kind.is_shell())
+    }
+
+    /// Every option that is told, with all that is told of its engine.
+    fn told(&self) -> impl Iterator<Item = (&'static Engine, &'static EngineOption, &Cty)> {
+        ENGINES.iter().flat_map(|engine| {
+            let told = self
+                .0
+                .get(engine.name)
+                .filter(|it| matches!(it, Cty::Map(_)));
+            let options = engine.options.iter();
+            options.filter_map(move |option| {
+                let told = told?;
+                (!told.attribute(option.name).is_null()).then_some((*engine, option, told))
+            })
+        })
+    }
+
     /// The names of the engines of which something else is told there.
     pub(super) fn differing(&self, other: &Self) -> impl Iterator<Item = &'static str> {
         let differs = |name: &&str| self.0.get(name) != other.0.get(name);
@@ -89,7 +126,16 @@ fn option_attribute(engine: &'static Engine, option: &'static EngineOption) -> A
             let attribute = Attribute::new::<Value<u16>>(name, docs, Mode::Optional);
             attribute.validate::<u16>(move |number: &u16| judge(number.to_string()))
         }
-        OptionKind::Text | OptionKind::Path => {
+        OptionKind::Paths => {
+            let attribute = Attribute::new::<Value<BTreeSet<String>>>(name, docs, Mode::Required);
+            attribute.validate::<BTreeSet<String>>(move |paths: &BTreeSet<String>| {
+                if paths.iter().any(|path| path.contains('\n')) {
+                    return Err("Must not hold control characters.".to_owned());
+                }
+                judge(lines(paths))
+            })
+        }
+        OptionKind::Text | OptionKind::Path | OptionKind::Shell { .. } => {
             let attribute = Attribute::new::<Value<String>>(name, docs, Mode::Optional);
             attribute.validate::<String>(move |text: &str| judge(text.to_owned()))
         }
@@ -131,8 +177,18 @@ fn as_text(kind: OptionKind, cty: Cty) -> Result<Option<String>, DecodeError> {
         OptionKind::Port | OptionKind::Seconds => {
             Ok(Option::<u16>::decode(cty)?.map(|number| number.to_string()))
         }
-        OptionKind::Text | OptionKind::Path => Option::<String>::decode(cty),
+        OptionKind::Paths => {
+            Ok(Option::<BTreeSet<String>>::decode(cty)?.map(|paths| lines(&paths)))
+        }
+        OptionKind::Text | OptionKind::Path | OptionKind::Shell { .. } => {
+            Option::<String>::decode(cty)
+        }
     }
+}
+
+fn lines(paths: &BTreeSet<String>) -> String {
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    paths.join("\n")
 }
 
 #[cfg(test)]
@@ -187,7 +243,8 @@ mod tests {
     fn a_value_goes_out_as_it_came_in() {
         let engines = told(&[("port", Cty::UNKNOWN), ("service", Cty::Null)]);
         let again = Engines::from_cty(engines.clone().into_cty()).expect("the same");
-        assert_eq!(again.0, engines.0);
+        let told = again.0.into_iter().filter(|(_, cty)| !cty.is_null());
+        assert_eq!(told.collect::<BTreeMap<_, _>>(), engines.0);
     }
 
     #[test]
@@ -201,6 +258,35 @@ mod tests {
             Engines([("postgresql", Cty::UNKNOWN)].into()).none_chosen(),
             None
         );
+    }
+
+    #[test]
+    fn a_freeze_that_nothing_would_undo_is_an_error() {
+        let custom = |options: &[(&str, Cty)]| {
+            let options = options
+                .iter()
+                .map(|(name, it)| ((*name).to_owned(), it.clone()));
+            Engines([("custom", Cty::Map(options.collect()))].into())
+        };
+        let text = || Cty::String("true".to_owned());
+        let alone = custom(&[("freeze", text())]);
+        let problems: Vec<_> = alone.incomplete().collect();
+        assert_eq!(problems[0].path.to_string(), "custom.freeze");
+        for thaw in [text(), Cty::UNKNOWN] {
+            let both = custom(&[("freeze", text()), ("thaw", thaw)]);
+            assert_eq!(both.incomplete().count(), 0);
+        }
+        assert_eq!(custom(&[("thaw", text())]).incomplete().count(), 0);
+    }
+
+    #[test]
+    fn paths_go_out_one_a_line() {
+        let paths = ["/b", "/a"].map(|it| Cty::String(it.to_owned()));
+        let told = [("paths".to_owned(), Cty::Seq(paths.to_vec()))].into();
+        let engines = Engines([("custom", Cty::Map(told))].into());
+        let chosen = engines.chosen().expect("options");
+        let paths = chosen[0].iter().find_map(|(_, value)| value);
+        assert_eq!(paths, Some("/a\n/b"));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use super::{
     model::{Evidence, ImageModel, Snapshot},
     names,
     private::INPUTS_UNKNOWN,
-    record, snapshot_tags, soundness,
+    record::{self, Record},
+    snapshot_tags, soundness,
 };
 use crate::{client::Client, diagnose, tags};
 
@@ -41,9 +42,9 @@ pub(super) async fn import(cx: &Context<Client>, id: &str) -> Result<ImageModel>
     if !problems.is_empty() {
         return Err(refused(id, &problems).into());
     }
-    if record::read(&image.tags).is_none() {
+    if let Some(remark) = remark(id, record::read(&image.tags).as_ref()) {
         cx.private().set(INPUTS_UNKNOWN, &true)?;
-        cx.warn(silent(id));
+        cx.warn(remark);
     }
     info!(image = id, "the image carries its proof");
     let region = client.clients.region().await.map_err(diagnose::config)?;
@@ -81,12 +82,25 @@ fn refused(id: &str, problems: &[String]) -> Diagnostic {
     Diagnostic::error("The image does not carry its proof", detail)
 }
 
-fn silent(id: &str) -> Diagnostic {
+/// What an image does not tell of how it was configured.
+fn remark(id: &str, record: Option<&Record>) -> Option<Diagnostic> {
+    let (what, why) = match record {
+        Some(record) if record.is_whole => return None,
+        Some(_) => (
+            "its engine's commands",
+            "they are shell text, which no tag keeps",
+        ),
+        None => (
+            "its engine's options, quiesce, triggers and timeouts",
+            "they were too long for its tags",
+        ),
+    };
     let detail = format!(
-        "{id} does not tell its engine's options, quiesce, triggers and timeouts: they were too long for its tags. They \
-         are taken as they are configured at the next apply that changes something, and watched from then on."
+        "{id} does not tell {what}: {why}. They are taken as they are configured at the next apply that changes \
+         something, and watched from then on."
     );
-    Diagnostic::warning("Part of the image's configuration is not known", detail)
+    let summary = "Part of the image's configuration is not known";
+    Some(Diagnostic::warning(summary, detail))
 }
 
 /// A sound image as it stands in a state.
@@ -96,7 +110,8 @@ pub(crate) fn state(
     region: &str,
     snapshots: &BTreeMap<String, images::Snapshot>,
 ) -> Result<ImageModel> {
-    let mut told = record::read(&image.tags).unwrap_or_default();
+    let record = record::read(&image.tags);
+    let mut told = record.map(|it| it.told).unwrap_or_default();
     let tag = |key: &str| image.tags.get(key).cloned();
     for engine in tag(ours::ENGINE).iter().flat_map(|it| it.split(' ')) {
         let empty = || Cty::Map(BTreeMap::new());

@@ -15,8 +15,8 @@ use crate::{duration, tags::ConfiguredTags};
 /// snapshots are deleted, and the apply fails and says why. Writes go on after `quiesce.max_hold_seconds` at the latest,
 /// whatever happens to Terraform, the network or the agent.
 ///
-/// At least one engine has to be named, e.g. `postgresql = {}`; with several, one hold covers them all. A change of the
-/// server, an engine, `quiesce`, `capture`, `triggers` or the name makes a new image; everything else changes in place.
+/// At least one engine has to be named, e.g. `postgresql = {}`; with several, one hold covers them all. There is a page about
+/// each: what it promises, needs and refuses, and every statement that reaches the server. A change of the server, an engine, `quiesce`, `capture`, `triggers` or the name makes a new image; everything else changes in place.
 ///
 /// The [guide](../guides/adopting-images) tells how to import an image, to move one here from `aws_ami_from_instance`, and to
 /// replace one without a gap.
@@ -104,11 +104,13 @@ pub(crate) struct ImageModel {
     /// where the tags of the proof were changed, `snapshot-missing`, or `deregistered` where only snapshots are left.
     #[tf(computed, use_state_for_unknown)]
     pub(super) state: Value<String>,
-    /// The database server's version; with several engines theirs, separated by spaces, in the order of their names.
+    /// The database server's version; with several engines theirs, separated by spaces, in the order of their names. `-` for
+    /// `custom`.
     #[tf(computed, use_state_for_unknown)]
     pub(super) engine_version: Value<String>,
-    /// Where in the database's log the image stands, as recorded while writes were held: PostgreSQL's LSN. With several
-    /// engines theirs, separated by spaces, in the order of their names.
+    /// Where in the database's log the image stands, as recorded while writes were held, in the engine's own terms: PostgreSQL's
+    /// LSN, a Redis server's append-only file and its size... With several engines theirs, separated by spaces, in the order
+    /// of their names. The page about each engine says more.
     #[tf(computed, use_state_for_unknown)]
     pub(super) recovery_point: Value<String>,
     /// The image's snapshots, one for each EBS volume.

@@ -2,11 +2,12 @@
 //!
 //! It is JSON, without what is default anyway: `{"quiesce":{"max_hold_seconds":30},"consistent:digest":"5c0b..."}`. Of
 //! `triggers` it has that digest; images of early builds have the words themselves.
+//! Of shell text of the user's own only that there is some is recorded: it is nobody else's business.
 
 use std::collections::BTreeMap;
 
 use consistent_aws::ec2::tags::CONFIGURATION;
-use quiesce::engines::ENGINES;
+use quiesce::engines::{ENGINES, Engine};
 use serde_json::{Map, Value as Json};
 use tfplug::{Cty, DecodeError, Model, Number};
 
@@ -14,6 +15,9 @@ use super::{model::ImageModel, triggers};
 
 /// A tag's value (EC2 user guide, "Tag restrictions"), in characters.
 const LONGEST: usize = 256;
+
+/// Says that something was told which no tag keeps.
+const LEFT_OUT: &str = "left_out";
 
 /// The attributes that stand nowhere else. An engine's own are of use only with something in them: that it was chosen is a
 /// tag already.
@@ -36,6 +40,9 @@ pub(super) fn tags(model: &ImageModel) -> BTreeMap<String, String> {
     if let Some(digest) = triggers::digest_of(model) {
         told.insert(triggers::DIGEST.to_owned(), digest.into());
     }
+    if model.engines.hold_shell() {
+        told.insert(LEFT_OUT.to_owned(), Json::Bool(true));
+    }
     let text = Json::Object(told).to_string();
     let letters: Vec<char> = text.chars().collect();
     if letters.len() > LONGEST * CONFIGURATION.len() {
@@ -49,8 +56,16 @@ pub(super) fn tags(model: &ImageModel) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What the tags of an image record, by attribute; None where they record nothing that can be read.
-pub(super) fn read(tags: &BTreeMap<String, String>) -> Option<BTreeMap<String, Cty>> {
+/// What the tags of an image record.
+pub(super) struct Record {
+    /// By attribute.
+    pub(super) told: BTreeMap<String, Cty>,
+    /// Nothing else was told.
+    pub(super) is_whole: bool,
+}
+
+/// None where the tags record nothing that can be read.
+pub(super) fn read(tags: &BTreeMap<String, String>) -> Option<Record> {
     let parts = CONFIGURATION.iter().filter_map(|key| tags.get(*key));
     let text: String = parts.map(String::as_str).collect();
     let Json::Object(told) = serde_json::from_str(&text).ok()? else {
@@ -59,7 +74,10 @@ pub(super) fn read(tags: &BTreeMap<String, String>) -> Option<BTreeMap<String, C
     let known = attributes().filter_map(|name| Some((name.to_owned(), cty(told.get(name)?)?)));
     let digest = told.get(triggers::DIGEST).and_then(Json::as_str);
     let digest = digest.map(|it| (triggers::ATTRIBUTE.to_owned(), triggers::of_digest(it)));
-    Some(known.chain(digest).collect())
+    Some(Record {
+        told: known.chain(digest).collect(),
+        is_whole: !told.contains_key(LEFT_OUT),
+    })
 }
 
 /// A model that is configured with `told`, and else as by default.
@@ -95,14 +113,28 @@ fn differing(model: &ImageModel) -> Map<String, Json> {
     let (own, default) = (model.clone().into_cty(), Cty::Map(defaults()));
     let differs = |name: &&str| own.attribute(name) != default.attribute(name);
     let told = attributes().filter(differs).filter_map(|name| {
-        let is_engine = ENGINES.iter().any(|engine| engine.name == name);
-        let json = json(without_defaults(
-            own.attribute(name),
-            default.attribute(name),
-        ))?;
-        (!is_engine || json != Json::Object(Map::new())).then(|| (name.to_owned(), json))
+        let engine = Engine::named(name);
+        let own = engine.map_or_else(
+            || own.attribute(name).clone(),
+            |engine| without_shell(engine, own.attribute(name)),
+        );
+        let json = json(without_defaults(&own, default.attribute(name)))?;
+        (engine.is_none() || json != Json::Object(Map::new())).then(|| (name.to_owned(), json))
     });
     told.collect()
+}
+
+/// An engine's options without the shell texts among them.
+fn without_shell(engine: &Engine, told: &Cty) -> Cty {
+    let Cty::Map(told) = told else {
+        return told.clone();
+    };
+    let shell = |name: &str| {
+        let mut options = engine.options.iter();
+        options.any(|option| option.name == name && option.kind.is_shell())
+    };
+    let kept = told.iter().filter(|(name, _)| !shell(name));
+    Cty::Map(kept.map(|(name, it)| (name.clone(), it.clone())).collect())
 }
 
 /// An object without the attributes that are null or as they are by default.
@@ -171,8 +203,9 @@ mod tests {
     }
 
     fn read_back(model: &ImageModel) -> ImageModel {
-        let told = read(&tags(model)).expect("a record");
-        configured(told).expect("a model")
+        let record = read(&tags(model)).expect("a record");
+        assert!(record.is_whole);
+        configured(record.told).expect("a model")
     }
 
     #[test]
@@ -227,6 +260,28 @@ mod tests {
     }
 
     #[test]
+    fn of_shell_text_only_that_there_is_some_is_recorded() {
+        let text = |it: &str| Cty::String(it.to_owned());
+        let custom = engine(&[
+            ("paths", Cty::Seq(vec![text("/a"), text("/b")])),
+            ("freeze", text("lock --password hunter2")),
+            ("thaw", text("unlock")),
+        ]);
+        let tags = tags(&from(&[("custom", custom)]));
+        assert_eq!(
+            tags[CONFIGURATION[0]],
+            r#"{"custom":{"paths":["/a","/b"]},"left_out":true}"#
+        );
+        let record = read(&tags).expect("a record");
+        assert!(!record.is_whole);
+        let custom = record.told["custom"].clone();
+        assert_eq!(
+            custom.attribute("paths"),
+            &Cty::Seq(vec![text("/a"), text("/b")])
+        );
+    }
+
+    #[test]
     fn a_long_record_takes_two_tags_and_one_that_is_too_long_none() {
         let options = |length: usize| {
             let directory = Cty::String(format!("/{}", "ä".repeat(length)));
@@ -262,17 +317,18 @@ mod tests {
     fn what_an_early_build_recorded_is_read() {
         let text = r#"{"triggers":{"release":"2026.11"}}"#;
         let tags = [(CONFIGURATION[0].to_owned(), text.to_owned())].into();
-        let model = configured(read(&tags).expect("a record")).expect("a model");
+        let record = read(&tags).expect("a record");
+        let model = configured(record.told).expect("a model");
         let words = [("release".to_owned(), "2026.11".into())];
         assert_eq!(model.triggers, Value::Known(words.into()));
     }
 
     #[test]
     fn what_nobody_wrote_is_not_read() {
-        assert_eq!(read(&BTreeMap::new()), None);
+        assert!(read(&BTreeMap::new()).is_none());
         for text in ["", "[]", "{", "x"] {
             let tags = [(CONFIGURATION[0].to_owned(), text.to_owned())].into();
-            assert_eq!(read(&tags), None, "{text}");
+            assert!(read(&tags).is_none(), "{text}");
         }
     }
 }

@@ -12,6 +12,7 @@ pub(super) fn problems(config: &ImageModel) -> Diagnostics {
     problems.extend(tags::problems(&config.snapshot_tags, &of_snapshots));
     problems.extend(name(config));
     problems.extend(config.engines.none_chosen());
+    problems.extend(config.engines.incomplete());
     problems.extend(cooldown(config));
     problems
 }

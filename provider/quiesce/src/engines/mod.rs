@@ -3,6 +3,7 @@
 //! One folder per engine. Schema, docs and scripts derive from [`ENGINES`]; nothing else lists engines by name. A page about each
 //! (docs/guides/engine-<name>.md) is written from the same definition by `cargo xtask docs`.
 
+mod custom;
 mod postgresql;
 mod redis;
 mod valkey;
@@ -10,7 +11,12 @@ mod valkey;
 use std::collections::BTreeMap;
 
 /// Every engine that can be asked for, in the order in which the docs name them.
-pub const ENGINES: &[&Engine] = &[&postgresql::POSTGRESQL, &redis::REDIS, &valkey::VALKEY];
+pub const ENGINES: &[&Engine] = &[
+    &postgresql::POSTGRESQL,
+    &redis::REDIS,
+    &valkey::VALKEY,
+    &custom::CUSTOM,
+];
 
 /// Servers for which there is no engine: the name of the process, as the kernel cuts it.
 pub(crate) const OTHER_SERVERS: &[&str] =
@@ -65,7 +71,17 @@ pub enum OptionKind {
     Path,
     /// A number of whole seconds, 1 to 60.
     Seconds,
+    /// Absolute paths, one a line. At least one has to be told.
+    Paths,
+    /// Shell text of the user's own, run as root. It goes to the guest and to Terraform's state, and nowhere else.
+    Shell {
+        /// The option without which this one would do harm.
+        needs: Option<&'static str>,
+    },
 }
+
+/// The longest shell text: what is longer belongs into a file on the server.
+const LONGEST_SHELL: usize = 4_096;
 
 /// How an engine is made to hold its writes.
 ///
@@ -115,12 +131,26 @@ impl Engine {
 }
 
 impl OptionKind {
+    /// Nothing that a tag, a log or a diagnostic may show.
+    pub fn is_shell(self) -> bool {
+        matches!(self, Self::Shell { .. })
+    }
+
     /// Why `value` is not one of this kind.
     fn objection(self, value: &str) -> Option<&'static str> {
         if value.is_empty() {
-            return Some("must not be empty; leave it out to have it detected");
+            return Some(match self {
+                Self::Paths => "must name at least one path",
+                Self::Shell { .. } => "must not be empty; leave it out where nothing is to be run",
+                _ => "must not be empty; leave it out to have it detected",
+            });
         }
-        if value.contains(char::is_control) {
+        let is_allowed = |c: char| match self {
+            Self::Shell { .. } => c == '\n' || c == '\t',
+            Self::Paths => c == '\n',
+            _ => false,
+        };
+        if value.contains(|c: char| c.is_control() && !is_allowed(c)) {
             return Some("must not hold control characters");
         }
         // SSM replaces {{ssm:name}} inside a command's parameters by what its Parameter Store holds.
@@ -134,6 +164,10 @@ impl OptionKind {
             Self::Path => (!value.starts_with('/')).then_some("must be an absolute path"),
             Self::Seconds => (!matches!(value.parse::<u16>(), Ok(1..=60)))
                 .then_some("must be a number of seconds, 1 to 60"),
+            Self::Paths => (!value.lines().all(|path| path.starts_with('/')))
+                .then_some("must be absolute paths"),
+            Self::Shell { .. } => (value.len() > LONGEST_SHELL)
+                .then_some("must not be longer than 4,096 bytes: call a file on the server"),
         }
     }
 }
@@ -250,6 +284,26 @@ mod tests {
         ] {
             let error = postgresql().with(option, value).expect_err(value);
             assert_eq!(error.to_string(), format!("postgresql.{option}: {reason}"));
+        }
+        let long = "x".repeat(4_097);
+        for (option, value, reason) in [
+            ("paths", "", "must name at least one path"),
+            ("paths", "/a\nb", "must be absolute paths"),
+            ("freeze", "a\u{7}", "must not hold control characters"),
+            (
+                "thaw",
+                "echo {{ssm:x}}",
+                "must not hold `{{`, which SSM would interpret",
+            ),
+            (
+                "check",
+                &long,
+                "must not be longer than 4,096 bytes: call a file on the server",
+            ),
+        ] {
+            let custom = Options::new(Engine::named("custom").expect("an engine of ours"));
+            let error = custom.with(option, value).expect_err(value);
+            assert_eq!(error.to_string(), format!("custom.{option}: {reason}"));
         }
         assert_eq!(
             postgresql().with("nope", "x").expect_err("x").to_string(),

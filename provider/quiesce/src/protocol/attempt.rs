@@ -71,6 +71,8 @@ pub(crate) enum Hold {
     PerhapsHeld(ReleaseOwed),
     /// The guest says that everything is let go.
     Released,
+    /// The guest says that everything is let go but what an engine's own thaw could not.
+    ThawFailed,
 }
 
 /// What it takes to let go.

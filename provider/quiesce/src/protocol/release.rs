@@ -144,7 +144,7 @@ pub(crate) async fn let_go<G: Guest, I: Imager>(
     let (owed, until) = match attempt.debts().hold.clone() {
         Hold::PerhapsHeld(owed) => (owed.clone(), owed.lets_go_by),
         Hold::PerhapsArmed(owed) => (owed.clone(), owed.lets_go_by.min(sent + STAND_DOWN_LIMIT)),
-        Hold::None | Hold::Released => {
+        Hold::None | Hold::Released | Hold::ThawFailed => {
             return Err(Cause::Defect("a release without a hold".into()));
         }
     };
@@ -155,6 +155,8 @@ pub(crate) async fn let_go<G: Guest, I: Imager>(
                 let answered = attempt.mark(Moment::ReleaseAnswered);
                 attempt.debts().hold = if report.body.never_held() {
                     Hold::None
+                } else if report.body.thaw_failed() {
+                    Hold::ThawFailed
                 } else {
                     Hold::Released
                 };

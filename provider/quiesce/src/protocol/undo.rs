@@ -68,6 +68,7 @@ fn database<G, I>(attempt: &Attempt<G, I>) -> Database {
     match &attempt.debts().hold {
         Hold::None | Hold::PerhapsArmed(_) => Database::NeverHeld,
         Hold::Released => Database::Released,
+        Hold::ThawFailed => Database::ThawFailed,
         Hold::PerhapsHeld(owed) => Database::LetsGoBy(wall_clock(owed.lets_go_by)),
     }
 }

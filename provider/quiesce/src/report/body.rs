@@ -246,6 +246,14 @@ impl ReleaseReport {
             _ => false,
         }
     }
+
+    /// What an engine held itself could not be let go, and nobody tries any more.
+    pub(crate) fn thaw_failed(&self) -> bool {
+        match self {
+            Self::Lapsed { broken, .. } => broken.iter().any(|broken| &*broken.link == "thaw"),
+            Self::Held { .. } => false,
+        }
+    }
 }
 
 impl Body for Probe {

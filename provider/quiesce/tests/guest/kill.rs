@@ -17,6 +17,36 @@ fn kills() -> usize {
     asked.map_or(10, |kills| kills.parse().expect("GUEST_KILLS is a number"))
 }
 
+/// Runs a script under bash as the leader of its process group.
+fn run(guest: &Guest, script: &str) -> Output {
+    let file = guest.script_file(script);
+    let child = guest.start_group(&["/bin/bash", "--posix", &file]);
+    child.wait_with_output().expect("it ends")
+}
+
+/// The lines of all that `script` runs at which a sweep kills, in order of line number.
+pub(crate) fn lines_to_kill_at(guest: &Guest, script: &str) -> Vec<u32> {
+    let lines = lines(guest, script);
+    spread(&lines).collect()
+}
+
+/// Runs `script` until it is killed at this line, if it comes there.
+pub(crate) fn run_and_kill_at(guest: &Guest, script: &str, line: u32) -> Output {
+    run(guest, &dying_at(script, line))
+}
+
+/// Every line that `script` runs, in order of line number.
+fn lines(guest: &Guest, script: &str) -> Vec<u32> {
+    guest.sh("rm -f /run/lines");
+    run(guest, &tracing(script));
+    let lines = guest.sh("cat /run/lines");
+    let lines: BTreeSet<_> = lines
+        .lines()
+        .map(|l| l.parse().expect("a number"))
+        .collect();
+    lines.into_iter().collect()
+}
+
 /// Bash runs this before every command, in functions and subshells too: notes the line, and dies at the one asked for.
 fn dying_at(script: &str, line: u32) -> String {
     format!("set -o functrace\ntrap '[ $LINENO != {line} ] || kill -KILL 0' DEBUG\n{script}")
@@ -47,23 +77,12 @@ impl Victim {
         Session::new(&self.guest, method, &[&self.data]).lasting(Duration::from_secs(30))
     }
 
-    /// Runs a script under bash as the leader of its process group.
     fn run(&self, script: &str) -> Output {
-        let file = self.guest.script_file(script);
-        let child = self.guest.start_group(&["/bin/bash", "--posix", &file]);
-        child.wait_with_output().expect("it ends")
+        run(&self.guest, script)
     }
 
-    /// Every line that `script` runs, in order of line number.
     fn lines(&self, script: &str) -> Vec<u32> {
-        self.guest.sh("rm -f /run/lines");
-        self.run(&tracing(script));
-        let lines = self.guest.sh("cat /run/lines");
-        let lines: BTreeSet<_> = lines
-            .lines()
-            .map(|l| l.parse().expect("a number"))
-            .collect();
-        lines.into_iter().collect()
+        lines(&self.guest, script)
     }
 
     fn has_state(&self, session: &Session<'_>, file: &str) -> bool {

@@ -3,6 +3,7 @@
 //! Needs root. `GUEST_FLAVOUR=busybox` (or `bash`) runs the same tests on another flavour of guest.
 
 mod cluster;
+mod custom;
 mod deliveries;
 mod functions;
 mod hold;
@@ -14,4 +15,5 @@ mod probe;
 mod redis;
 mod scene;
 mod session;
+mod several;
 mod store;

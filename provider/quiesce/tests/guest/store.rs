@@ -110,6 +110,15 @@ impl<'a> Store<'a> {
         line.expect("a pid").trim().parse().expect("a number")
     }
 
+    /// The same of a server that does not answer now.
+    pub(crate) fn pid_by_name(&self) -> u32 {
+        let pid = self.guest.sh(&format!(
+            "for pid in /proc/[0-9]*; do [ \"$(cat $pid/comm)\" != {}-server ] || echo ${{pid#/proc/}}; done",
+            self.engine
+        ));
+        pid.trim().parse().expect("one server")
+    }
+
     /// What another server loads from a captured copy of this one's directory: its counter, judged by the server's own checkers.
     pub(crate) fn counter_in(&self, captured: &str, settings: &str) -> u64 {
         let bin = programs(self.engine);

@@ -3,10 +3,12 @@
 
 # ---- flushing ---------------------------------------------------------------------------------------------------------
 
-# Without an append-only file: a snapshot that is complete before anything is held. Until uptime QUERY_UNTIL.
+# Without an append-only file: a snapshot that is complete before anything is held. Until uptime QUERY_UNTIL. One that takes long is not made twice.
 redis_flush() {
     rd_recall
-    [ -n "$RD_AOF" ] || rd_save "$QUERY_UNTIL" || return 1
+    [ -z "$RD_AOF" ] || return 0
+    [ ! -e "$OWN/saved.$ENGINE" ] || [ "$RD_SAVE_TOOK" -le 10 ] || return 0
+    rd_save "$QUERY_UNTIL" || return 1
     rd_keep
 }
 

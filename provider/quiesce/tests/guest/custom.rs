@@ -1,0 +1,382 @@
+//! The user's own commands around the hold: what they may do, and how each of their failures ends.
+
+use std::time::Duration;
+
+use quiesce::method::Method;
+use serde_json::Value;
+
+use crate::{
+    kill::{lines_to_kill_at, run_and_kill_at},
+    machine::Guest,
+    session::{Session, codes, engine, links},
+};
+
+/// Two volumes that belong together, of an application that keeps a lock file while it is frozen.
+struct Application {
+    guest: Guest,
+    one: String,
+    two: String,
+}
+
+/// What the commands note of themselves, in order.
+const STORY: &str = "/run/story";
+
+impl Application {
+    fn new() -> Self {
+        let guest = Guest::new();
+        let one = guest.volume("one", "ext4", 64, "0aaa");
+        let two = guest.volume("two", "xfs", 320, "0bbb");
+        guest.sh(&format!("mkdir {one}/app {two}/app; touch {STORY}"));
+        Self { guest, one, two }
+    }
+
+    fn session(&self, method: Method) -> Session<'_> {
+        let paths = format!("{}/app\n{}/app", self.one, self.two);
+        Session::over(
+            &self.guest,
+            vec![engine("custom")],
+            method,
+            &[&self.one, &self.two],
+        )
+        .with("paths", &paths)
+        .with("command_timeout", "2")
+        .lasting(Duration::from_secs(20))
+    }
+
+    /// The same with commands that tell the story, each with more behind it.
+    fn telling(&self, freeze: &str, thaw: &str, check: &str) -> Session<'_> {
+        let tell = |name: &str, more: &str| format!("echo {name} >>{STORY}\n{more}");
+        self.session(Method::Freeze)
+            .with("freeze", &tell("freeze", freeze))
+            .with("thaw", &tell("thaw", thaw))
+            .with("check", &tell("check", check))
+    }
+
+    fn story(&self) -> String {
+        self.guest.sh(&format!("tr '\\n' ' ' <{STORY}"))
+    }
+
+    fn assert_let_go(&self) {
+        assert!(self.guest.writes_go_on());
+        self.guest.sh("sleep 0.5");
+        assert_eq!(self.guest.switches(), 0);
+        self.guest.sh("[ ! -e /run/consistent/hold ]");
+    }
+}
+
+fn message(report: &Value) -> &str {
+    report["problems"][0]["message"]
+        .as_str()
+        .expect("a message")
+}
+
+/// Arms and holds, which must fail with everything let go.
+fn failed(session: &Session<'_>) -> Value {
+    session.armed();
+    let report = session.hold();
+    assert_eq!(report["outcome"], "failed", "{report:#}");
+    assert_eq!(report["released"], true, "{report:#}");
+    report
+}
+
+#[test]
+fn paths_alone_are_one_cut() {
+    let application = Application::new();
+    let session = application.session(Method::Freeze);
+    let probed = session.probe();
+    assert_eq!(probed["outcome"], "ready", "{probed:#}");
+    assert_eq!(probed["servers"][0]["role"], "application");
+    assert_eq!(probed["servers"][0]["pid"], Value::Null);
+    let held = session.held();
+    assert_eq!(held["recovery_points"]["custom"], "-");
+    assert!(!application.guest.writes_go_on());
+    let released = session.release();
+    assert_eq!(released["outcome"], "held", "{released:#}");
+    application.assert_let_go();
+}
+
+#[test]
+fn commands_run_around_the_hold_and_the_check_is_asked_twice() {
+    let application = Application::new();
+    let session = application.telling(
+        "touch /run/locked; (sleep 100; echo late) & :",
+        "rm /run/locked",
+        "[ -e /run/locked ]",
+    );
+    let held = session.held();
+    assert_eq!(application.story(), "freeze check ");
+    for step in ["custom_freeze", "custom_check"] {
+        assert!(held["durations_ms"][step].is_u64(), "{held:#}");
+    }
+    application.guest.sh("sleep 1");
+    let released = session.release();
+    assert_eq!(released["outcome"], "held", "{released:#}");
+    assert_eq!(application.story(), "freeze check check thaw ");
+    let hold_ms = released["hold_ms"].as_u64().expect("a duration");
+    assert!((1000..6000).contains(&hold_ms), "{hold_ms}");
+    application.assert_let_go();
+}
+
+#[test]
+fn a_hold_that_the_application_lost_shows() {
+    let application = Application::new();
+    let session = application.telling(
+        "touch /run/locked",
+        "rm -f /run/locked",
+        "[ -e /run/locked ]",
+    );
+    session.held();
+    application.guest.sh("rm /run/locked");
+    let released = session.release();
+    assert_eq!(links(&released), ["check"], "{released:#}");
+    assert_eq!(released["released"], true);
+    assert_eq!(application.story(), "freeze check check thaw ");
+    application.assert_let_go();
+}
+
+#[test]
+fn a_freeze_that_fails_ends_with_a_thaw() {
+    let application = Application::new();
+    let session = application.telling("echo no such lock >&2; exit 7", "", "");
+    let report = failed(&session);
+    assert_eq!(codes(&report), ["freeze_command_failed"]);
+    assert_eq!(
+        message(&report),
+        "The freeze command of custom ended with code 7; it said: no such lock."
+    );
+    assert!(
+        !report.to_string().contains("exit 7"),
+        "its text is nobody's business"
+    );
+    assert_eq!(application.story(), "freeze thaw ");
+    application.assert_let_go();
+}
+
+#[test]
+fn a_check_that_denies_the_freeze_ends_with_a_thaw() {
+    let application = Application::new();
+    let report = failed(&application.telling("", "", "exit 1"));
+    assert_eq!(codes(&report), ["check_command_failed"]);
+    assert_eq!(application.story(), "freeze check thaw ");
+    application.assert_let_go();
+}
+
+#[test]
+fn a_freeze_that_hangs_is_killed_with_all_that_it_started() {
+    let application = Application::new();
+    let report = failed(&application.telling("sleep 4711 & sleep 4711", "", ""));
+    assert_eq!(
+        message(&report),
+        "The freeze command of custom did not end within 2 s."
+    );
+    assert_eq!(application.story(), "freeze thaw ");
+    application
+        .guest
+        .sh("! grep -qa '^sleep.[4]711' /proc/[0-9]*/cmdline");
+    application.assert_let_go();
+}
+
+#[test]
+fn ten_megabytes_are_no_answer() {
+    let application = Application::new();
+    let print = "head -c 10000000 /dev/zero | tr '\\0' x";
+    let report = failed(&application.telling(print, "", ""));
+    assert!(
+        message(&report).contains("printed more than 64 KiB; it said: xxx"),
+        "{report:#}"
+    );
+    assert_eq!(application.story(), "freeze thaw ");
+    let kept = application.guest.sh("du -sk /run/consistent | cut -f 1");
+    assert!(kept.trim().parse::<u32>().expect("KiB") < 400, "{kept}");
+    application.assert_let_go();
+
+    let session = application.telling("", print, "");
+    session.held();
+    let released = session.release();
+    assert_eq!(links(&released), ["thaw"], "{released:#}");
+    application.assert_let_go();
+}
+
+#[test]
+fn a_thaw_that_fails_is_tried_three_times_and_told() {
+    let application = Application::new();
+    let session = application.telling("", "echo stuck; exit 3", "");
+    session.held();
+    let released = session.release();
+    assert_eq!(released["outcome"], "lapsed");
+    assert_eq!(links(&released), ["thaw"], "{released:#}");
+    assert_eq!(
+        released["broken"][0]["detail"],
+        "The thaw command failed 3 times: it ended with code 3; it said: stuck."
+    );
+    assert_eq!(application.story(), "freeze check check thaw thaw thaw ");
+    assert!(application.guest.writes_go_on());
+    application.assert_let_go();
+}
+
+#[test]
+fn a_thaw_that_fails_once_is_forgiven_and_one_that_hangs_is_killed() {
+    let application = Application::new();
+    let session = application.telling("", "mkdir /run/tried", "");
+    application
+        .guest
+        .sh("mkdir /run/tried; (sleep 3; rmdir /run/tried) >/dev/null 2>&1 &");
+    let session = session.with("command_timeout", "5");
+    session.armed();
+    application.guest.sh("sleep 0.1");
+    assert_eq!(session.hold()["outcome"], "held");
+    application
+        .guest
+        .sh("until [ ! -e /run/tried ]; do sleep 0.05; done");
+    assert_eq!(session.release()["outcome"], "held");
+
+    let hanging = application.telling("", "sleep 4712", "");
+    hanging.held();
+    let released = hanging.release();
+    assert_eq!(links(&released), ["thaw"], "{released:#}");
+    application
+        .guest
+        .sh("! grep -qa '^sleep.[4]712' /proc/[0-9]*/cmdline");
+    application.assert_let_go();
+}
+
+#[test]
+fn the_switch_thaws_when_nobody_else_does() {
+    let application = Application::new();
+    let session = application
+        .telling("touch /run/locked", "rm -f /run/locked", "")
+        .lasting(Duration::from_secs(4));
+    session.held();
+    application.guest.sh("sleep 5");
+    assert_eq!(application.story(), "freeze check thaw ");
+    application.assert_let_go();
+    let released = session.release();
+    assert!(links(&released).contains(&"switch"), "{released:#}");
+    assert_eq!(application.story(), "freeze check thaw ", "not once more");
+}
+
+#[test]
+fn a_script_killed_in_the_middle_of_a_freeze_is_thawed_by_the_switch() {
+    let application = Application::new();
+    let session = application
+        .telling("touch /run/locked; sleep 4713", "rm -f /run/locked", "")
+        .with("command_timeout", "30")
+        .lasting(Duration::from_mins(1));
+    session.armed();
+    let hold = application.guest.start(&session.hold_text());
+    application
+        .guest
+        .sh("until [ -e /run/locked ]; do sleep 0.02; done");
+    application.guest.sh(&format!(
+        "read -r pid _ <{}; kill -KILL $pid; sleep 2",
+        session.state("hold.pid")
+    ));
+    drop(hold);
+    assert_eq!(application.story(), "freeze thaw ");
+    application
+        .guest
+        .sh("[ ! -e /run/locked ] && ! grep -qa '^sleep.[4]713' /proc/[0-9]*/cmdline");
+    application.assert_let_go();
+}
+
+/// SSM's cancel and time-out, at whatever moment: the application is thawed, by the switch or by the release that the protocol sends in any case.
+#[test]
+fn scripts_killed_at_any_step_end_with_a_thaw() {
+    let application = Application::new();
+    let session = || {
+        let session = application.telling(
+            "touch /run/locked",
+            "rm -f /run/locked",
+            "[ -e /run/locked ]",
+        );
+        session.lasting(Duration::from_secs(30))
+    };
+    let guest = &application.guest;
+    let first = session();
+    first.armed();
+    let in_hold = lines_to_kill_at(guest, &first.hold_text());
+    let in_release = lines_to_kill_at(guest, &first.release_text());
+    assert!(in_hold.len() >= 8 && in_release.len() >= 8);
+    let thawed = |line: u32| {
+        let settled = "for _ in {1..80}; do [ -e /run/locked ] || exit 0; sleep 0.1; done; exit 1";
+        assert!(
+            guest.try_sh(settled).status.success(),
+            "killed at line {line}: still frozen"
+        );
+        application.assert_let_go();
+    };
+    for line in in_hold {
+        let session = session();
+        session.armed();
+        run_and_kill_at(guest, &session.hold_text(), line);
+        let released = session.release();
+        assert_eq!(released["released"], true, "line {line}: {released:#}");
+        thawed(line);
+    }
+    for line in in_release {
+        let session = session();
+        session.held();
+        run_and_kill_at(guest, &session.release_text(), line);
+        let released = session.release();
+        assert_eq!(released["released"], true, "line {line}: {released:#}");
+        thawed(line);
+    }
+}
+
+/// A session of another engine's has none of this one's functions: the record carries them.
+#[test]
+fn another_session_thaws_what_a_dead_one_left() {
+    let application = Application::new();
+    let session = application.telling("touch /run/locked", "rm -f /run/locked", "");
+    session.held();
+    application.guest.sh(&format!(
+        "kill -KILL $(cut -d ' ' -f 1 {}); sleep 0.3",
+        session.state("switch.*")
+    ));
+    let next = Session::new(&application.guest, Method::Freeze, &[]);
+    let report = next.arm();
+    assert_eq!(codes(&report), ["no_server"], "{report:#}");
+    assert_eq!(application.story(), "freeze check thaw ");
+    application.guest.sh("[ ! -e /run/locked ]");
+    assert!(application.guest.writes_go_on());
+}
+
+#[test]
+fn what_cannot_be_held_is_refused() {
+    let application = Application::new();
+    let missing = application
+        .session(Method::Freeze)
+        .with("paths", "/nowhere");
+    assert_eq!(codes(&missing.probe()), ["path_unreadable"]);
+    let pause = application.session(Method::Pause).arm();
+    assert_eq!(codes(&pause), ["nothing_to_pause"], "{pause:#}");
+    let stop = application.session(Method::Stop).arm();
+    assert_eq!(codes(&stop), ["cannot_stop"], "{stop:#}");
+}
+
+/// A systemd that knows one service, of one process with a child.
+#[test]
+fn a_services_processes_are_paused_with_their_paths() {
+    let application = Application::new();
+    application.guest.sh(&format!(
+        "mkdir -p /run/systemd/system
+         bash -c 'while :; do date >{}/app/now; sleep 0.01; done' </dev/null >/dev/null 2>&1 & echo $! >/run/main
+         cat >/run/systemctl <<'SYSTEMCTL'\n#!/bin/bash\n[ $1 = show ] && echo MainPID=$(cat /run/main)\nSYSTEMCTL
+         chmod 755 /run/systemctl; mount --bind /run/systemctl /usr/bin/systemctl",
+        application.one
+    ));
+    let session = application.session(Method::Pause).with("service", "store");
+    let probed = session.probe();
+    assert!(probed["servers"][0]["pid"].is_u64(), "{probed:#}");
+    session.held();
+    let now = format!(
+        "cat {}/app/now; stat -c %y {}/app/now",
+        application.one, application.one
+    );
+    let before = application.guest.sh(&now);
+    application.guest.sh("sleep 0.5");
+    assert_eq!(application.guest.sh(&now), before);
+    assert_eq!(session.release()["outcome"], "held");
+    application.guest.sh("sleep 0.3");
+    assert_ne!(application.guest.sh(&now), before);
+}
