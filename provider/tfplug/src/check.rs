@@ -244,6 +244,38 @@ mod tests {
         inner: Value<Inner>,
     }
 
+    /// An identity that core would refuse, and a list that nobody could fill.
+    #[derive(Model)]
+    struct Wrong {
+        #[tf(required)]
+        id: String,
+        #[tf(optional)]
+        zones: Option<Vec<String>>,
+        #[tf(optional)]
+        tags: Option<BTreeSet<String>>,
+        #[tf(computed)]
+        made: Value<String>,
+    }
+
+    #[test]
+    fn identities_are_flat_and_lists_compute_nothing() {
+        let (mut of_identity, mut of_list) = (Vec::new(), Vec::new());
+        identity("toy", &Wrong::block(), &mut of_identity);
+        list("toy", &Wrong::block(), &mut of_list);
+        let expected = [
+            "toy's identity.tags: an identity is made of texts",
+            "toy's identity.made: an import has to give it",
+        ];
+        assert_eq!(of_identity.len(), expected.len(), "{of_identity:#?}");
+        for (problem, expected) in of_identity.iter().zip(expected) {
+            assert!(problem.starts_with(expected), "{problem}");
+        }
+        assert_eq!(
+            of_list,
+            ["list toy.made: a list has neither computed nor write-only attributes"]
+        );
+    }
+
     #[test]
     fn plain_fields_are_fine_inside_computed_objects() {
         assert_eq!(problems::<Good>(), Vec::<String>::new());

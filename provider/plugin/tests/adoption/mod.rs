@@ -55,6 +55,34 @@ fn a_proven_image_imports_into_an_empty_plan() {
     }
 }
 
+/// Credentials may come from where nothing is kept, and are kept nowhere.
+#[test]
+fn an_ephemeral_secret_leaves_no_trace() {
+    let moto = Moto::shared();
+    let secret = "ephemeral-secret-4711";
+    let variable = "variable \"secret\" {\n  ephemeral = true\n}\n";
+    let image = matching(moto).replace("secret_key = \"secret\"", "secret_key = var.secret");
+    let import = import_block(moto.id("proven"));
+    let terraform = Terraform::new(&format!("{variable}{image}{import}"));
+    let given = format!("-var=secret={secret}");
+    let planned = terraform.run(&["plan", "-out=plan", &given]);
+    assert!(planned.success, "{}", planned.text);
+    let shown = terraform.run(&["show", "-json", "plan"]);
+    assert!(
+        shown.text.contains("var.secret"),
+        "it is used: {}",
+        shown.text
+    );
+    assert!(!shown.text.contains(secret), "{}", shown.text);
+    let applied = terraform.run(&["apply", &given, "plan"]);
+    assert!(applied.success, "{}", applied.text);
+    let state = terraform.read("terraform.tfstate");
+    assert!(
+        state.contains(moto.id("proven")) && !state.contains(secret),
+        "{state}"
+    );
+}
+
 #[test]
 fn an_import_sees_what_the_configuration_says_otherwise() {
     let moto = Moto::shared();

@@ -220,6 +220,21 @@ fn write_only_values_are_seen_and_never_stored() {
 }
 
 #[test]
+fn an_ephemeral_value_goes_where_nothing_is_stored() {
+    let config = "variable \"token\" {\n  default = \"hunter22\"\n  ephemeral = true\n}\n\
+                  resource \"toy_thing\" \"a\" {\n  name = \"alpha\"\n  secret = var.token\n}";
+    let workspace = Workspace::new(config);
+    workspace.apply();
+    assert_eq!(workspace.attributes("toy_thing.a")["secret_length"], 8);
+    let state = fs::read_to_string(workspace.path("terraform.tfstate")).unwrap();
+    assert!(!state.contains("hunter22"));
+    workspace.configure(&config.replace("secret", "colour"));
+    workspace
+        .apply_fails()
+        .says("Invalid use of ephemeral value");
+}
+
+#[test]
 fn private_state_survives_reads() {
     let workspace = Workspace::new(r#"resource "toy_thing" "a" { name = "alpha" }"#);
     workspace.apply();

@@ -108,7 +108,7 @@ pub(crate) fn thing(set: Json) -> Json {
     thing
 }
 
-/// An answer, which is msgpack always; `"?"` where it is unknown.
+/// An answer, which is msgpack always, with numbers as texts; `"?"` where it is unknown.
 #[track_caller]
 pub(crate) fn read(answer: Option<DynamicValue>) -> Json {
     let answer = answer.expect("a value");
