@@ -12,7 +12,7 @@ use std::{
 
 use lab::host::{HostError, Monotonic, SnapshotFile};
 
-use crate::support::Lab;
+use crate::support::{LONG, Lab};
 
 const BLOCK: usize = 4096;
 const WRITERS: u64 = 4;
@@ -94,7 +94,7 @@ async fn volumes_snapshots_and_their_deletion() {
         matches!(refused, Err(HostError::Attached(_))),
         "{refused:?}"
     );
-    drop(attached);
+    attached.gone().await;
     host.delete_volume(&clone).unwrap();
     host.delete_snapshot(&snapshot).unwrap();
     assert!(!clone.path.exists() && !snapshot.path.exists());
@@ -204,6 +204,22 @@ impl Attached {
             .arg(file);
         let printed = losetup.output().unwrap().stdout;
         Self(PathBuf::from(String::from_utf8(printed).unwrap().trim()))
+    }
+
+    /// Detaches it, and waits until the kernel has: somebody who looks over all the machine's devices puts that off.
+    async fn gone(self) {
+        let device = self.0.file_name().unwrap().to_owned();
+        let backing = Path::new("/sys/block")
+            .join(device)
+            .join("loop/backing_file");
+        let file = std::fs::read(&backing).unwrap();
+        drop(self);
+        let gone = async {
+            while std::fs::read(&backing).is_ok_and(|now| now == file) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LONG, gone).await.expect("detached");
     }
 }
 
