@@ -3,10 +3,11 @@
 Prints where they are as one line of JSON and ends with its standard input: `windows` and `linux` are instances, `taken` is
 an image of the Windows one by that name, `plain` one of the other, `proven` and
 `prefixed` bear the tags of a proof, and the latter a name that a prefix gave; `silent`
-does as well, but does not tell how it was configured. `served` is an instance with an agent and a database (`moto_guest.py`);
+does as well, but does not tell how it was configured, and `digested` tells a digest of its triggers. `served` is an instance with an agent and a database (`moto_guest.py`);
 no other has one. What `moto_upkeep.py` adds is said there.
 """
 
+import hashlib
 import json
 import sys
 
@@ -54,6 +55,12 @@ def tag(ec2, resource, tags):
     ec2.create_tags(Resources=[resource], Tags=[{"Key": k, "Value": v} for k, v in tags.items()])
 
 
+def digest(triggers, instance, name):
+    """What an image tells of its triggers."""
+    text = json.dumps(triggers, separators=(",", ":"), sort_keys=True)
+    return hashlib.pbkdf2_hmac("sha256", text.encode(), f"{instance}/{name}".encode(), 600_000).hex()
+
+
 def main():
     moto_upkeep.install()
     moto_guest.install()
@@ -76,6 +83,10 @@ def main():
     tag(ec2, told["proven"], tags)
     told["silent"] = image(ec2, linux, "orders-silent")
     tag(ec2, told["silent"], {k: v for k, v in tags.items() if k != "consistent:configuration"})
+    told["digested"] = image(ec2, linux, "orders-digested", "Of the orders")
+    configuration = json.loads(PROOF["consistent:configuration"])
+    configuration["consistent:digest"] = digest(configuration.pop("triggers"), linux, "orders-digested")
+    tag(ec2, told["digested"], {**tags, "consistent:configuration": json.dumps(configuration)})
     tag(ec2, told["prefixed"], {**tags, "consistent:configuration": '{"name_prefix":"orders-"}'})
     print(json.dumps(told), flush=True)
     sys.stdin.read()

@@ -108,7 +108,7 @@ fn an_import_sees_what_the_configuration_says_otherwise() {
 #[test]
 fn the_configuration_that_terraform_writes_for_an_import_fits_it() {
     let moto = Moto::shared();
-    for image in ["proven", "prefixed"] {
+    for image in ["proven", "prefixed", "digested"] {
         let (provider, import) = (moto.provider_block(), import_block(moto.id(image)));
         let terraform = Terraform::new(&format!("{provider}{import}"));
         let written = terraform.run(&["plan", "-generate-config-out=written.tf"]);
@@ -145,6 +145,43 @@ fn what_an_image_does_not_tell_is_taken_as_configured_and_watched_from_then_on()
         "{}",
         plan.text
     );
+}
+
+/// The digest is Python's: tests/moto_account.py.
+#[test]
+fn an_image_knows_its_triggers_again_and_tells_nobody_what_they_are() {
+    let moto = Moto::start();
+    let configuration = matching(&moto).replace("\"orders-1\"", "\"orders-digested\"");
+    let terraform = Terraform::new(&configuration);
+    let image = moto.id("digested");
+    let imported = terraform.run(&["import", "consistent_db_image.orders", image]);
+    assert!(imported.success, "{}", imported.text);
+    let state = terraform.read("terraform.tfstate");
+    assert!(!state.contains("2026.11"), "{state}");
+    for refresh in ["-refresh=true", "-refresh=false"] {
+        let plan = terraform.run(&[EMPTY[0], EMPTY[1], refresh]);
+        assert!(plan.success, "{}", plan.text);
+    }
+    let replaces = || {
+        let other = terraform.read("main.tf").replace("2026.11", "2026.12");
+        terraform.write("main.tf", &other);
+        let plan = terraform.run(&["plan"]);
+        let replaced = "1 to add, 0 to change, 1 to destroy";
+        assert!(plan.text.contains(replaced), "{}", plan.text);
+    };
+    replaces();
+
+    // What changes in place takes the words along, and the image goes on telling their digest.
+    let changed = terraform.read("main.tf").replace("2026.12", "2026.11");
+    let changed = changed.replace("Of the orders", "Of all orders");
+    terraform.write("main.tf", &changed);
+    let applied = terraform.run(&["apply", "-auto-approve"]);
+    let in_place = "0 added, 1 changed, 0 destroyed";
+    assert!(applied.text.contains(in_place), "{}", applied.text);
+    assert!(terraform.read("terraform.tfstate").contains("2026.11"));
+    let plan = terraform.run(&EMPTY);
+    assert!(plan.success, "{}", plan.text);
+    replaces();
 }
 
 #[test]
