@@ -93,7 +93,7 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
     ];
     let guard = assignment("GUARD_TEXT", &bare(&guard)) + "eval \"$GUARD_TEXT\"\n";
     let guard = guard + &let_go_of_engines(hold.engines);
-    let functions = further_functions(hold.engines);
+    let functions = further_functions(hold, false);
     let text = [MOUNTS, DEVICES, SERVERS, SYNC, &functions, STEP, ARM];
     script(
         "arm",
@@ -105,7 +105,7 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
 
 /// Holds writes on a guest that is armed.
 pub fn hold(hold: &Hold<'_>) -> Script {
-    let functions = further_functions(hold.engines);
+    let functions = further_functions(hold, true);
     let text = [
         PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES, MOUNTS, DEVICES, SERVERS, SYNC,
         WITNESS, METHODS, &functions, STEP, HOLD,
@@ -199,11 +199,21 @@ fn engine_functions(engines: &[Options]) -> String {
     .concat()
 }
 
-/// The same without those which the script has already in order to let go.
-fn further_functions(engines: &[Options]) -> String {
-    let known = let_go_texts(engines);
-    let mut all = once_each(engines, |recipe| match recipe {
+/// The same with those that this method needs, without those which the script has already in order to let go. Arming
+/// holds nothing, but makes sure that a server can be stopped.
+fn further_functions(hold: &Hold<'_>, holds: bool) -> String {
+    let known = let_go_texts(hold.engines);
+    let mut all = once_each(hold.engines, |recipe| match recipe {
         Recipe::Bracket { functions, .. } => functions,
+    });
+    all.extend(match (hold.method, holds) {
+        (Method::Stop, _) => once_each(hold.engines, |recipe| match recipe {
+            Recipe::Bracket { stop, .. } => stop,
+        }),
+        (_, true) => once_each(hold.engines, |recipe| match recipe {
+            Recipe::Bracket { hold, .. } => hold,
+        }),
+        (_, false) => Vec::new(),
     });
     all.retain(|text| !known.contains(text));
     all.concat()

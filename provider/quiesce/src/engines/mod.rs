@@ -90,10 +90,13 @@ const LONGEST_SHELL: usize = 4_096;
 pub enum Recipe {
     /// Our own hold comes behind the engine's flush: probe, arm, hold, release run on the guest.
     Bracket {
-        /// The engine's shell functions: `<name>_find`, `<name>_flush`, `<name>_tell_position`, `<name>_remember`,
-        /// `<name>_is_serving`, `<name>_is_down`, and `<name>_hold` where the engine itself holds something around our
-        /// hold. Texts that several engines share go into a script once.
+        /// The engine's shell functions: `<name>_find`, `<name>_flush`, `<name>_tell_position`, and those of the next
+        /// two that a script of any method may carry. Texts that several engines share go into a script once.
         functions: &'static [&'static str],
+        /// What only a `stop` needs: `<name>_remember`, `<name>_is_serving`, `<name>_is_down`.
+        stop: &'static [&'static str],
+        /// What only a hold that is no `stop` needs: `<name>_hold`, where the engine itself holds something around our hold.
+        hold: &'static [&'static str],
         /// The functions that let go again what `<name>_hold` took (see guest/engines.sh), and `<name>_verify`, which
         /// says at the release whether it was still held.
         let_go: &'static [&'static str],
@@ -244,8 +247,13 @@ mod tests {
     fn every_statement_stands_in_the_functions_as_it_is_told() {
         let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         for engine in ENGINES {
-            let Recipe::Bracket { functions, let_go } = engine.recipe;
-            let functions = flat(&[functions, let_go].concat().concat());
+            let Recipe::Bracket {
+                functions,
+                stop,
+                hold,
+                let_go,
+            } = engine.recipe;
+            let functions = flat(&[functions, stop, hold, let_go].concat().concat());
             for Statement { text, script, .. } in engine.statements {
                 assert!(functions.contains(&flat(text)), "{}: {text}", engine.name);
                 let known = |word: &str| ["probe", "arm", "hold", "release"].contains(&word);

@@ -1,6 +1,11 @@
 //! The guest's shell functions one by one, against made-up /proc, /sys and /dev trees, in every shell that we promise.
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -582,11 +587,16 @@ fn engines_without_the_function_are_passed_over() {
 
 #[test]
 fn every_script_file_is_read_by_every_shell() {
-    let mut files: Vec<_> = fs::read_dir(GUEST)
-        .expect("the directory")
-        .map(|e| e.expect("an entry").path())
-        .collect();
-    files.push(Path::new(POSTGRESQL).to_owned());
+    let listed = |folder: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("a directory");
+        entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect()
+    };
+    let engines = Path::new(POSTGRESQL).ancestors().nth(2).expect("a folder");
+    let engines = listed(engines).into_iter().filter(|path| path.is_dir());
+    let mut files = listed(Path::new(GUEST));
+    files.extend(engines.flat_map(|folder| listed(&folder)));
     for file in files
         .iter()
         .filter(|file| file.extension().is_some_and(|e| e == "sh"))

@@ -53,6 +53,8 @@ pub(super) const CUSTOM: Engine = Engine {
     ],
     recipe: Recipe::Bracket {
         functions: &[COMMANDS, include_str!("guest.sh")],
+        stop: &[],
+        hold: &[],
         let_go: &[COMMANDS],
     },
 };

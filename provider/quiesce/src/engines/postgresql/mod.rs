@@ -71,6 +71,8 @@ pub(super) const POSTGRESQL: Engine = Engine {
     ],
     recipe: Recipe::Bracket {
         functions: &[include_str!("guest.sh")],
+        stop: &[],
+        hold: &[],
         let_go: &[],
     },
 };

@@ -13,6 +13,8 @@ pub(super) const REDIS: Engine = Engine {
     options: OPTIONS,
     recipe: Recipe::Bracket {
         functions: FUNCTIONS,
+        stop: &[],
+        hold: &[],
         let_go: LET_GO,
     },
 };

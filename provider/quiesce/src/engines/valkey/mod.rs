@@ -18,6 +18,8 @@ pub(super) const VALKEY: Engine = Engine {
             redis::FUNCTIONS[2],
             include_str!("guest.sh"),
         ],
+        stop: &[],
+        hold: &[],
         let_go: redis::LET_GO,
     },
 };
