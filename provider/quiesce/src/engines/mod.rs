@@ -4,6 +4,9 @@
 //! (docs/guides/engine-<name>.md) is written from the same definition by `cargo xtask docs`.
 
 mod custom;
+mod mariadb;
+mod mysql;
+mod mysql_family;
 mod postgresql;
 mod redis;
 mod valkey;
@@ -13,6 +16,8 @@ use std::collections::BTreeMap;
 /// Every engine that can be asked for, in the order in which the docs name them.
 pub const ENGINES: &[&Engine] = &[
     &postgresql::POSTGRESQL,
+    &mysql::MYSQL,
+    &mariadb::MARIADB,
     &redis::REDIS,
     &valkey::VALKEY,
     &custom::CUSTOM,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many steps of one script a sweep kills at, spread evenly over all that it runs. `GUEST_KILLS=9999` kills at every single one.
-fn kills() -> usize {
+pub(crate) fn kills() -> usize {
     let asked = std::env::var("GUEST_KILLS").ok();
     asked.map_or(10, |kills| kills.parse().expect("GUEST_KILLS is a number"))
 }
@@ -48,12 +48,12 @@ fn lines(guest: &Guest, script: &str) -> Vec<u32> {
 }
 
 /// Bash runs this before every command, in functions and subshells too: notes the line, and dies at the one asked for.
-fn dying_at(script: &str, line: u32) -> String {
+pub(crate) fn dying_at(script: &str, line: u32) -> String {
     format!("set -o functrace\ntrap '[ $LINENO != {line} ] || kill -KILL 0' DEBUG\n{script}")
 }
 
 /// Prints the number of every line that is run to /run/lines.
-fn tracing(script: &str) -> String {
+pub(crate) fn tracing(script: &str) -> String {
     format!("set -o functrace\ntrap 'echo $LINENO >>/run/lines' DEBUG\n{script}")
 }
 
@@ -107,7 +107,7 @@ impl Victim {
     }
 }
 
-fn spread(lines: &[u32]) -> impl Iterator<Item = u32> + '_ {
+pub(crate) fn spread(lines: &[u32]) -> impl Iterator<Item = u32> + '_ {
     let step = lines.len().div_ceil(kills()).max(1);
     lines.iter().copied().step_by(step)
 }

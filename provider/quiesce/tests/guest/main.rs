@@ -1,4 +1,4 @@
-//! The guest scripts on real guests: real file systems, real PostgreSQL servers, every test in namespaces of its own.
+//! The guest scripts on real guests: real file systems, real servers, every test in namespaces of its own.
 //!
 //! Needs root. `GUEST_FLAVOUR=busybox` (or `bash`) runs the same tests on another flavour of guest.
 
@@ -10,6 +10,7 @@ mod hold;
 mod kill;
 mod lint;
 mod machine;
+mod mysql;
 mod observer;
 mod probe;
 mod redis;

@@ -33,7 +33,8 @@ impl<'a> Observer<'a> {
         )
     }
 
-    fn of(guest: &'a Guest, write: &str) -> Self {
+    /// One that does this, by a command of the shell's.
+    pub(crate) fn of(guest: &'a Guest, write: &str) -> Self {
         let script = format!(
             "rm -f {NOTES} {STOP}; until [ -e {STOP} ]; do
                  {write} && read -r up _ </proc/uptime && echo $up >>{NOTES} || sleep 0.01

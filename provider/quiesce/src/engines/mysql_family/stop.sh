@@ -1,0 +1,73 @@
+# shellcheck shell=dash
+# Stopping a server of MySQL's family and starting it again.
+
+# How to stop and to start the server, added to STOP_COMMANDS and START_COMMANDS.
+my_remember() {
+    my_recall
+    my_stops_cleanly || return 1
+    service_manager
+    told SERVICE
+    if service_is_of "$MY_SERVICE" "$MY_PID" "$TOLD"; then
+        service_commands "$MY_SERVICE"
+        MY_STOP=$SERVICE_STOP MY_START=$SERVICE_START
+    else
+        my_remember_command
+    fi
+    my_client_words "DO 1"
+    words bring_up "$MY_START" "$WORDS"
+    STOP_COMMANDS="$STOP_COMMANDS$MY_STOP$NEWLINE"
+    START_COMMANDS="$START_COMMANDS$WORDS || exit 1$NEWLINE"
+    my_value pid_file
+    words test ! -e "$VALUE"
+    DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
+}
+
+# Does the server leave nothing to recover when it is stopped?
+my_stops_cleanly() {
+    my_value innodb_fast_shutdown
+    [ "$VALUE" = 2 ] || return 0
+    problem unclean_stop "innodb_fast_shutdown is 2 in $MY_DATA: a stop leaves its recovery to the next start." \
+        "Run SET GLOBAL innodb_fast_shutdown = 1, or use another method."
+    return 1
+}
+
+# The words by which the client asks $1, as any script can run them -> WORDS.
+my_client_words() {
+    local statement="$1" uid gid
+    eval "set -- $MY_CLIENT"
+    uid=$1 gid=$2
+    shift 2
+    limit 10
+    # shellcheck disable=SC2086 # words
+    words as_user "$uid" "$gid" $LIMIT "$@" --execute="$statement"
+}
+
+# By its own SHUTDOWN, and by the command line that it was started by -> MY_STOP, MY_START.
+my_remember_command() {
+    local argument
+    my_client_words SHUTDOWN
+    MY_STOP="$WORDS && await 600000 20 ended $MY_PID"
+    set -- "$(readlink "$PROC/$MY_PID/exe")"
+    while IFS= read -r argument; do
+        set -- "$@" "$argument"
+    done <<ARGUMENTS
+$(tr '\0' '\n' <"$PROC/$MY_PID/cmdline" | tail -n +2)
+ARGUMENTS
+    words as_user "$MY_UID" "$MY_GID" setsid "$@"
+    MY_START=$WORDS
+    [ ! -f "$PROC/$MY_PID/fd/2" ] || quote "$(readlink "$PROC/$MY_PID/fd/2")"
+    [ ! -f "$PROC/$MY_PID/fd/2" ] || MY_START="$MY_START>>$QUOTED 2>&1"
+}
+
+# Does the server still take connections? It removes its socket when it begins to shut down.
+my_is_serving() {
+    my_recall
+    case $MY_SOCKET in @*) alive_now "$MY_PID" ;; *) [ -S "$MY_SOCKET" ] ;; esac
+}
+
+# Is the server down, and down cleanly? It removes its pid file last of all; one that died leaves it.
+my_is_down() {
+    my_recall
+    my_value pid_file
+    ended "$MY_PID" && [ ! -e "$VALUE" ]
+}

@@ -1,0 +1,7 @@
+//! MySQL and MariaDB: the same tests on both, on real servers.
+
+mod hold;
+mod image;
+mod kill;
+mod scene;
+mod server;
