@@ -212,6 +212,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn several_engines_come_in_and_commands_that_no_tag_tells_are_remarked() {
+        let with = |engines: &'static str, record: &'static str| {
+            let mut tags = fixtures::carried();
+            tags.retain(|(key, _)| *key != ours::ENGINE && *key != ours::CONFIGURATION[0]);
+            tags.extend([(ours::ENGINE, engines), (ours::CONFIGURATION[0], record)]);
+            fixtures::mapped(&tags)
+        };
+        let cases = [
+            (with("postgresql redis", r#"{"redis":{"port":6380}}"#), 2, 0),
+            (
+                with("custom", r#"{"custom":{"paths":["/srv"]},"left_out":true}"#),
+                1,
+                1,
+            ),
+        ];
+        for (image, engines, remarks) in cases {
+            let cx = testing::context(aws(image).client(TagPolicy::default()));
+            let state = import(&cx, fixtures::IMAGE).await.expect("imported");
+            let chosen = state.engines.chosen().expect("options");
+            assert_eq!(chosen.len(), engines);
+            let told = |it: &quiesce::engines::Options| it.iter().any(|(_, value)| value.is_some());
+            assert!(chosen.last().is_some_and(told));
+            let warnings = cx.take_warnings();
+            assert_eq!(warnings.iter().count(), remarks);
+            let unknown: Option<bool> = cx.private().get(INPUTS_UNKNOWN).expect("read");
+            assert_eq!(unknown.is_some(), remarks == 1);
+        }
+    }
+
+    #[tokio::test]
     async fn an_image_that_does_not_tell_all_comes_in_with_a_warning() {
         let mut tags = fixtures::carried();
         tags.retain(|(key, _)| *key != ours::CONFIGURATION[0]);

@@ -280,9 +280,9 @@ fn a_script_killed_in_the_middle_of_a_freeze_is_thawed_by_the_switch() {
 }
 
 /// SSM's cancel and time-out, at whatever moment: the application is thawed, by the switch or by the release that the protocol sends in any case.
-#[test]
-fn scripts_killed_at_any_step_end_with_a_thaw() {
+fn killed_at_any_step(prepare: fn(&Session<'_>), script: fn(&Session<'_>) -> String) {
     let application = Application::new();
+    let guest = &application.guest;
     let session = || {
         let session = application.telling(
             "touch /run/locked",
@@ -291,36 +291,38 @@ fn scripts_killed_at_any_step_end_with_a_thaw() {
         );
         session.lasting(Duration::from_secs(30))
     };
-    let guest = &application.guest;
     let first = session();
-    first.armed();
-    let in_hold = lines_to_kill_at(guest, &first.hold_text());
-    let in_release = lines_to_kill_at(guest, &first.release_text());
-    assert!(in_hold.len() >= 8 && in_release.len() >= 8);
-    let thawed = |line: u32| {
-        let settled = "for _ in {1..80}; do [ -e /run/locked ] || exit 0; sleep 0.1; done; exit 1";
-        assert!(
-            guest.try_sh(settled).status.success(),
-            "killed at line {line}: still frozen"
-        );
+    prepare(&first);
+    let lines = lines_to_kill_at(guest, &script(&first));
+    first.release();
+    assert!(lines.len() >= 8);
+    for line in lines {
+        let session = session();
+        prepare(&session);
+        run_and_kill_at(guest, &script(&session), line);
+        let released = session.release();
+        assert_eq!(released["released"], true, "line {line}: {released:#}");
+        let thawed = "for _ in {1..80}; do [ -e /run/locked ] || exit 0; sleep 0.1; done; exit 1";
+        let thawed = guest.try_sh(thawed).status.success();
+        assert!(thawed, "killed at line {line}: still frozen");
         application.assert_let_go();
-    };
-    for line in in_hold {
-        let session = session();
-        session.armed();
-        run_and_kill_at(guest, &session.hold_text(), line);
-        let released = session.release();
-        assert_eq!(released["released"], true, "line {line}: {released:#}");
-        thawed(line);
     }
-    for line in in_release {
-        let session = session();
-        session.held();
-        run_and_kill_at(guest, &session.release_text(), line);
-        let released = session.release();
-        assert_eq!(released["released"], true, "line {line}: {released:#}");
-        thawed(line);
-    }
+}
+
+#[test]
+fn a_hold_killed_at_any_step_ends_with_a_thaw() {
+    killed_at_any_step(
+        |session| drop(session.armed()),
+        |session| session.hold_text(),
+    );
+}
+
+#[test]
+fn a_release_killed_at_any_step_ends_with_a_thaw() {
+    killed_at_any_step(
+        |session| drop(session.held()),
+        |session| session.release_text(),
+    );
 }
 
 /// A session of another engine's has none of this one's functions: the record carries them.
