@@ -100,12 +100,25 @@ fn unchecked(check: &str, error: &str) -> Flaw {
     Flaw::Unchecked(format!("{check}: {error}"))
 }
 
+/// One page or sequence number is as good as another.
+fn without_numbers(reason: &str) -> String {
+    let mut words = String::new();
+    for character in reason.chars() {
+        match character {
+            '0'..='9' if words.ends_with('N') => {}
+            '0'..='9' => words.push('N'),
+            other => words.push(other),
+        }
+    }
+    words
+}
+
 impl Flaw {
     /// The same words for every flaw of a kind: what a table counts.
     pub fn kind(&self) -> String {
         match self {
             Self::NoImage(_) => "no image".into(),
-            Self::DoesNotStart(reason) => format!("does not start: {reason}"),
+            Self::DoesNotStart(reason) => format!("does not start: {}", without_numbers(reason)),
             Self::Unchecked(_) => "a check fails".into(),
             Self::Corrupt(_) => "checks find corruption".into(),
             Self::Unbalanced(_) => "sums disagree".into(),
@@ -119,7 +132,7 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoImage(error) => write!(f, "no image: {error}"),
-            Self::DoesNotStart(_) => f.write_str(&self.kind()),
+            Self::DoesNotStart(reason) => write!(f, "does not start: {reason}"),
             Self::Unchecked(check) => write!(f, "a check fails: {check}"),
             Self::Corrupt(Findings { count, first }) => {
                 write!(f, "checks find {count} errors")?;
@@ -207,6 +220,12 @@ mod tests {
         assert_eq!(
             flaws[0].kind(),
             "does not start: could not locate a valid checkpoint record"
+        );
+        let flaws = Judgement::DoesNotStart("page 17 of 2038 is gone".into()).flaws();
+        assert_eq!(flaws[0].kind(), "does not start: page N of N is gone");
+        assert_eq!(
+            flaws[0].to_string(),
+            "does not start: page 17 of 2038 is gone"
         );
     }
 }

@@ -1,6 +1,10 @@
 //! One scenario: a working directory of its own on a stage that scenarios share, and what must hold at its end.
 
-use std::{collections::BTreeSet, sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::Duration,
+};
 
 use lab::{
     cloud::{
@@ -17,9 +21,11 @@ use tokio::time::{Instant, sleep};
 use crate::{
     Error, binaries, clock,
     configuration::{Access, Configuration},
+    judge::Flaw,
     load::Intensity,
     moment::{Follower, Moment},
     stage::{self, Stage},
+    story::Story,
     terraform::{Outcome, Run, Terraform},
 };
 
@@ -236,6 +242,23 @@ impl<'a> Scene<'a> {
         Err(Error::Unexpected(format!(
             "the image is not clean: {flaws:?}"
         )))
+    }
+
+    /// Takes a plain image, boots it, judges it, and removes it.
+    pub async fn plain_image_flaws(&self, name: &str) -> Result<Vec<Flaw>, Error> {
+        let mut follower = Follower::start(self.stage.journal())?;
+        let account = &self.stage.account;
+        let image = account.plain_image(&self.stage.instance, name).await?;
+        let story = Story {
+            entries: follower.entries()?,
+            volumes: &BTreeMap::new(),
+        };
+        let cut = story.captured();
+        let cut = cut.ok_or_else(|| Error::Unexpected(format!("{name} has no snapshots")))?;
+        let ledger = self.stage.load.ledger();
+        let judgement = self.stage.judge(&image.id, &ledger, cut).await?;
+        account.discard(&image).await?;
+        Ok(judgement.flaws())
     }
 
     /// What there is now and was not before, images and snapshots.

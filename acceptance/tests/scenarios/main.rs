@@ -7,6 +7,7 @@
 mod adoption;
 mod captures;
 mod content;
+mod databases;
 mod kills;
 mod limits;
 mod logs;
@@ -87,6 +88,7 @@ fn trials(runtime: &Arc<Runtime>, theatres: &Arc<Theatres>) -> Vec<Trial> {
         proof::all(),
         captures::all(),
         kills::all(),
+        databases::all(),
     ];
     let mut all: Vec<Scenario> = chapters.into_iter().flatten().collect();
     // A change of the server costs a boot.

@@ -1,0 +1,139 @@
+//! Every database that the provider has, beside the first: its images are clean, whatever holds its writes; what cannot
+//! be proven is refused.
+
+mod mysql;
+mod redis;
+
+use acceptance::{Error, moment::Moment, offer::offers, scene::Scene, terraform::Outcome};
+use lab::{
+    cloud::faults::{Effect, Fault},
+    engines::{ENGINES, Engine, MARIADB, MYSQL, POSTGRESQL, REDIS, VALKEY},
+};
+
+use crate::{Scenario, scenarios};
+
+pub(crate) fn all() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for engine in ENGINES {
+        if **engine != POSTGRESQL {
+            all.extend(of(engine, every_database()));
+        }
+    }
+    for engine in [&MYSQL, &MARIADB] {
+        all.extend(of(engine, mysql::all()));
+    }
+    for engine in [&REDIS, &VALKEY] {
+        all.extend(of(engine, redis::all()));
+    }
+    all.retain(|scenario| offers(scenario.engine));
+    all
+}
+
+fn every_database() -> Vec<Scenario> {
+    scenarios![
+        an_image_by_freeze_is_clean,
+        an_image_by_pause_is_clean,
+        an_image_by_stop_is_clean,
+        a_plain_image_breaks,
+        a_server_that_is_down,
+    ]
+}
+
+/// These scenarios on a server of `engine`.
+fn of(engine: &'static Engine, scenarios: Vec<Scenario>) -> Vec<Scenario> {
+    let named = scenarios.into_iter().map(|scenario| {
+        let (_, name) = scenario.name.split_once("::").unwrap_or_default();
+        Scenario {
+            name: format!("{}::{name}", engine.name),
+            engine,
+            ..scenario
+        }
+    });
+    named.collect()
+}
+
+/// Leaves a scenario time to meddle while writes are held.
+const SLOW: u64 = 2_500;
+
+/// A plain image can be lucky. More often than this in a row it is not.
+const TRIES: u32 = 6;
+
+/// An image of the stage's database with these arguments of its own, by this method.
+fn arguments(scene: &Scene<'_>, own: &str, method: &str) -> String {
+    let engine = scene.stage.engine.name;
+    format!(
+        "  {engine} = {{ {own} }}\n  quiesce = {{ method = \"{method}\", max_hold_seconds = 20 }}"
+    )
+}
+
+async fn clean(scene: &Scene<'_>, own: &str, method: &str) -> Result<(), Error> {
+    scene.configure(&arguments(scene, own, method))?;
+    scene.terraform.apply(&[]).await?.succeeded()?;
+    let image = scene.image().await?;
+    if image["evidence"]["method"] != method || image["recovery_point"] == "" {
+        return Err(Error::Unexpected(image.to_string()));
+    }
+    scene.terraform.plan(&[]).await?.is_empty()?;
+    scene.image_is_clean().await
+}
+
+/// An apply that fails with these words, without a hold and without anything made.
+async fn refused(scene: &Scene<'_>, own: &str, words: &[&str]) -> Result<(), Error> {
+    scene.configure(&arguments(scene, own, "auto"))?;
+    let outcome = scene.terraform.apply(&[]).await?;
+    says(outcome, words)?;
+    scene.never_held().await
+}
+
+fn says(outcome: Outcome, words: &[&str]) -> Result<(), Error> {
+    words
+        .iter()
+        .try_fold(outcome, |outcome, words| outcome.failed_saying(words))
+        .map(drop)
+}
+
+/// Applies while a script does something in the guest as soon as writes are held.
+async fn meddled(scene: &Scene<'_>, method: &str, script: &str) -> Result<Outcome, Error> {
+    let slow = Effect::DelayBefore { ms: SLOW };
+    scene.fault(Fault::on("ec2:CreateImage", slow));
+    scene.configure(&arguments(scene, "", method))?;
+    let run = scene.terraform.start_apply(&[])?;
+    scene.until(Moment::Held).await?;
+    scene.in_guest(&["sh", "-ec", script]).await?;
+    scene.finish(run).await
+}
+
+async fn an_image_by_freeze_is_clean(scene: &Scene<'_>) -> Result<(), Error> {
+    clean(scene, "", "freeze").await
+}
+
+async fn an_image_by_pause_is_clean(scene: &Scene<'_>) -> Result<(), Error> {
+    clean(scene, "", "pause").await
+}
+
+async fn an_image_by_stop_is_clean(scene: &Scene<'_>) -> Result<(), Error> {
+    clean(scene, "", "stop").await
+}
+
+/// What the lab's judge finds in none of ours it does find: its logs are captured first, its data 1.5 s later.
+async fn a_plain_image_breaks(scene: &Scene<'_>) -> Result<(), Error> {
+    scene.snapshots_at(&[700, 1_500, 0]);
+    for number in 1..=TRIES {
+        let flaws = scene.plain_image_flaws(&format!("plain-{number}")).await?;
+        if !flaws.is_empty() {
+            eprintln!("a plain image of {}: {flaws:?}", scene.stage.engine.title);
+            return Ok(());
+        }
+    }
+    Err(Error::Unexpected(format!("{TRIES} plain images are clean")))
+}
+
+async fn a_server_that_is_down(scene: &Scene<'_>) -> Result<(), Error> {
+    let unit = scene.stage.engine.unit;
+    scene.in_guest(&["systemctl", "stop", unit]).await?;
+    scene.configure(&arguments(scene, "", "auto"))?;
+    let applied = scene.terraform.apply(&[]).await;
+    scene.in_guest(&["systemctl", "start", unit]).await?;
+    // The server that was stopped by hand is no hold of ours.
+    says(applied?, &["server", "runs on this guest"])
+}
