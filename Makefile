@@ -10,7 +10,7 @@ STAGE = --package lab --package acceptance
 # Where install.sh puts a Python with the AWS clients, if the machine has none.
 export PATH := $(PATH):$(CURDIR)/.cache/python/bin
 
-.PHONY: demo test lint unit conformance lab scenarios bench binaries install install-demo clean
+.PHONY: demo test lint unit conformance lab scenarios every-scenario bench binaries install install-demo clean
 
 demo: install-demo ## a proven image beside a plain one, of a live PostgreSQL, in the lab
 	@echo "Building (cold: some ten minutes, most of it the AWS SDK; later: seconds)"
@@ -44,6 +44,9 @@ lab: ## the lab's own tests: what it believes about AWS, volumes, instances, the
 scenarios: binaries ## the real terraform against the lab, with a real database under load
 	$(CARGO) test $(STAGE) --lib --bins
 	$(CARGO) test $(STAGE) --test scenarios -- --test-threads=3
+
+every-scenario: install binaries ## those too that `scenarios` leaves out: databases that are nearly others
+	$(CARGO) test $(STAGE) --test scenarios -- --include-ignored
 
 bench: install binaries ## clean images by count, holds in ms; ROUNDS=n a row; writes acceptance/bench/RESULTS.md
 	$(CARGO) run --package acceptance --bin bench -- --rounds $(ROUNDS)

@@ -96,12 +96,14 @@ fn trials(runtime: &Arc<Runtime>, theatres: &Arc<Theatres>) -> Vec<Trial> {
     all.into_iter()
         .map(|scenario| {
             let (runtime, theatres) = (runtime.clone(), theatres.clone());
-            Trial::test(scenario.name.clone(), move || {
+            let on_request = databases::on_request(&scenario);
+            let trial = Trial::test(scenario.name.clone(), move || {
                 let mut theatre = theatres.lend(scenario.engine, scenario.layout);
                 runtime
                     .block_on(play(&mut theatre, &scenario))
                     .map_err(Failed::from)
-            })
+            });
+            trial.with_ignored_flag(on_request)
         })
         .collect()
 }

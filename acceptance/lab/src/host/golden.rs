@@ -39,7 +39,7 @@ impl Host {
     pub async fn base_image(&self, root: &RootFs) -> Result<GoldenImage> {
         let cache = Cache::open(&self.0.config.cache)?;
         let entry = cache.entry("base", &[&rootfs::recipe(root)]);
-        let _lock = cache.lock().await?;
+        let _lock = entry.lock().await?;
         if !entry.exists() {
             let building = cache.building()?;
             rootfs::build(building.path(), root).await?;
@@ -81,18 +81,6 @@ impl Cache {
         Entry(self.0.join(format!("{name}-{key}")))
     }
 
-    /// One builder at a time, whichever lab it works for.
-    pub(super) async fn lock(&self) -> Result<File> {
-        let file = self.0.join("lock");
-        let locked = tokio::task::spawn_blocking(move || {
-            let opened = File::create(file)?;
-            flock(&opened, FlockOperation::LockExclusive)?;
-            Ok::<_, std::io::Error>(opened)
-        });
-        let locked = locked.await.map_err(std::io::Error::other).flatten();
-        locked.context(|| "locking the cache".to_owned())
-    }
-
     /// A directory that is gone if the building is not finished.
     pub(super) fn building(&self) -> Result<TempDir> {
         let building = tempfile::Builder::new()
@@ -107,6 +95,18 @@ impl Entry {
     pub(super) fn keep(&self, building: TempDir) -> Result<()> {
         // The directory has a new name and a new owner.
         fs::rename(building.keep(), &self.0).context(|| self.0.display().to_string())
+    }
+
+    /// One builder of an image at a time, whichever lab it works for.
+    pub(super) async fn lock(&self) -> Result<File> {
+        let file = self.0.with_extension("lock");
+        let locked = tokio::task::spawn_blocking(move || {
+            let opened = File::create(file)?;
+            flock(&opened, FlockOperation::LockExclusive)?;
+            Ok::<_, std::io::Error>(opened)
+        });
+        let locked = locked.await.map_err(std::io::Error::other).flatten();
+        locked.context(|| "locking the cache".to_owned())
     }
 
     pub(super) fn exists(&self) -> bool {

@@ -144,7 +144,7 @@ impl Host {
         let recipe = format!("{root} {layout:?} {server:?} {SECTOR}");
         let name = format!("{}-{}", server.name, layout.name());
         let entry = cache.entry(&name, &[&recipe, MOUNTS_SH]);
-        let _lock = cache.lock().await?;
+        let _lock = entry.lock().await?;
         if entry.exists() {
             self.delete_image(&base)?;
             return entry.load(&self.0.store).await;
@@ -236,10 +236,13 @@ async fn set_up(machine: &Machine, layout: Layout, server: &ServerSpec) -> Resul
     let script = [MOUNTS_SH, server.set_up].concat();
     let output = machine.exec(&argv, script.as_bytes(), BUILD_LIMIT).await?;
     if !output.success() {
+        // What a service complained about, and is gone with the instance.
+        let complaints = ["journalctl", "--no-pager", "--quiet", "--lines=20"];
+        let journal = machine.exec(&complaints, b"", SHUTDOWN_LIMIT).await?;
         return Err(HostError::Command {
             command: format!("making {} on {}", server.name, layout.name()),
             status: output.status.to_string(),
-            stderr: output.stderr,
+            stderr: output.stderr + &journal.stdout,
         });
     }
     machine.shutdown(SHUTDOWN_LIMIT).await

@@ -23,7 +23,8 @@ pub const REDIS: Engine = Engine {
         root: MARIADB_AND_REDIS,
         places: Places {
             data: "/var/lib/redis",
-            log: "/var/lib/redis/appendonlydir",
+            // What it says. Its files cannot be apart: it renames from its directory into the append-only one.
+            log: "/var/log/redis",
             tablespace: None,
         },
         set_up: concat!("name=redis\n", include_str!("server.sh")),

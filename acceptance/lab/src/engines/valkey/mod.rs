@@ -19,7 +19,7 @@ pub const VALKEY: Engine = Engine {
         },
         places: Places {
             data: "/var/lib/valkey",
-            log: "/var/lib/valkey/appendonlydir",
+            log: "/var/log/valkey",
             tablespace: None,
         },
         set_up: concat!("name=valkey\n", include_str!("../redis/server.sh")),
