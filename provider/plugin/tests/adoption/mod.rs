@@ -147,7 +147,7 @@ fn what_an_image_does_not_tell_is_taken_as_configured_and_watched_from_then_on()
     );
 }
 
-/// The digest is Python's: tests/moto_account.py.
+/// The digest is Python's: `tests/moto_account.py`.
 #[test]
 fn an_image_knows_its_triggers_again_and_tells_nobody_what_they_are() {
     let moto = Moto::start();
