@@ -1,6 +1,6 @@
 //! What `CreateImage` takes over from an instance by itself, and `RegisterImage` has to be told.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use aws_sdk_ec2::{
     Client,
@@ -22,8 +22,7 @@ pub(super) struct Blueprint {
     pub(super) virtualization: Option<VirtualizationType>,
     pub(super) boot_mode: Option<BootModeValues>,
     pub(super) tpm: Option<TpmSupportValues>,
-    /// The UEFI variables that outlive a boot, as EC2 encodes them: keys of Secure Boot, for example.
-    pub(super) uefi_data: Option<String>,
+    pub(super) uefi_data: Option<UefiData>,
     pub(super) imds: Option<ImdsSupportValues>,
     pub(super) ena: Option<bool>,
     pub(super) sriov: Option<String>,
@@ -32,6 +31,16 @@ pub(super) struct Blueprint {
     pub(super) ramdisk: Option<String>,
     pub(super) root_device_name: Option<String>,
     devices: BTreeMap<VolumeId, Device>,
+}
+
+/// The UEFI variables that outlive a boot, as EC2 encodes them: keys of Secure Boot, for example. Not for a log.
+#[derive(Clone, PartialEq)]
+pub(super) struct UefiData(pub(super) String);
+
+impl fmt::Debug for UefiData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UefiData(..)")
+    }
 }
 
 /// One volume's place in the image's block device mapping.
@@ -100,7 +109,7 @@ async fn volumes(ec2: &Client, instance: &Instance) -> Result<Vec<Volume>, CallE
 }
 
 /// Only an instance that was started by UEFI has variables.
-async fn uefi_data(ec2: &Client, instance: &Instance) -> Result<Option<String>, CallError> {
+async fn uefi_data(ec2: &Client, instance: &Instance) -> Result<Option<UefiData>, CallError> {
     if instance.current_instance_boot_mode != Some(InstanceBootModeValues::Uefi) {
         return Ok(None);
     }
@@ -110,7 +119,8 @@ async fn uefi_data(ec2: &Client, instance: &Instance) -> Result<Option<String>, 
         .send()
         .await
         .map_err(|error| CallError::of("ec2:GetInstanceUefiData", &error))?;
-    Ok(asked.uefi_data.filter(|data| !data.is_empty()))
+    let told = asked.uefi_data.filter(|data| !data.is_empty());
+    Ok(told.map(UefiData))
 }
 
 /// The image that the instance was launched from, where it still shows.

@@ -39,7 +39,7 @@ pub(super) async fn register(
         .set_virtualization_type(blueprint.virtualization.as_ref().map(ToString::to_string))
         .set_boot_mode(blueprint.boot_mode.clone())
         .set_tpm_support(blueprint.tpm.clone())
-        .set_uefi_data(blueprint.uefi_data.clone())
+        .set_uefi_data(blueprint.uefi_data.as_ref().map(|it| it.0.clone()))
         .set_imds_support(blueprint.imds.clone())
         .set_ena_support(blueprint.ena)
         .set_sriov_net_support(blueprint.sriov.clone())

@@ -226,6 +226,7 @@ mod tests {
         let port = Cty::Number(Number::from(5433_i64));
         let mut model = from(&[("postgresql", engine(&[("port", port)]))]);
         model.name_prefix = "orders-".into();
+        model.capture = "create_snapshots".into();
         model.skip_destroy = true.into();
         model.triggers = Value::Known([("release".to_owned(), "2026.11 \"x\"".into())].into());
         model.quiesce = Value::Known(Quiesce {
@@ -239,7 +240,7 @@ mod tests {
         let digest = triggers::digest_of(&model).expect("triggers");
         assert_eq!(
             tags(&model)[CONFIGURATION[0]],
-            r#"{"consistent:digest":"DIGEST","name_prefix":"orders-","postgresql":{"port":5433},"quiesce":{"max_hold_seconds":30},"skip_destroy":true,"timeouts":{"create":"90m"}}"#
+            r#"{"capture":"create_snapshots","consistent:digest":"DIGEST","name_prefix":"orders-","postgresql":{"port":5433},"quiesce":{"max_hold_seconds":30},"skip_destroy":true,"timeouts":{"create":"90m"}}"#
                 .replace("DIGEST", &digest)
         );
         let (again, mut expected) = (read_back(&model).into_cty(), model.into_cty());

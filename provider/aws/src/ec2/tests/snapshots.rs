@@ -199,6 +199,19 @@ async fn imdsv2_is_asked_for_as_the_source_does() {
     }
 }
 
+/// They may hold keys.
+#[tokio::test]
+async fn uefi_variables_are_not_for_a_log() {
+    let replay = prepared(told(""));
+    let imager = imager(&replay);
+    imager.prepare(&SessionId::random()).await.unwrap();
+    let shown = format!("{imager:?}");
+    assert!(
+        shown.contains("sdf") && !shown.contains("QU1aTlVFRkk"),
+        "{shown}"
+    );
+}
+
 /// There is no client token; the name is the key, the session tells whose it is.
 #[tokio::test]
 async fn an_image_that_was_registered_before_is_found_by_its_name() {
