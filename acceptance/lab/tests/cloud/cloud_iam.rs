@@ -188,6 +188,8 @@ async fn the_image_maker_touches_nothing_of_others() {
         "ec2:DescribeImages",
         "ec2:DescribeInstances",
         "ec2:DescribeSnapshots",
+        "ec2:DescribeVolumes",
+        "ec2:GetInstanceUefiData",
         "ssm:DescribeInstanceInformation",
         "ssm:GetCommandInvocation",
         "ssm:SendCommand",
