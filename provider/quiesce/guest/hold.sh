@@ -25,7 +25,7 @@ is_armed() {
 # The little that has gathered since the flush, and how far the engines have come: nothing is held yet, but somebody waits already.
 write_out() {
     QUERY_UNTIL=$CDB_START_BEFORE_MS
-    each_engine tell_position && { sync_mounts "$CDB_START_BEFORE_MS" 2 || sync_failed; }
+    each_able_engine tell_position && { sync_mounts "$CDB_START_BEFORE_MS" 2 || sync_failed; }
 }
 
 # What the image will certainly hold of the engine at work, in the engine's own terms.

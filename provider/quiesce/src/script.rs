@@ -37,6 +37,7 @@ const LET_GO: &str = include_str!("../guest/let_go.sh");
 const ENGINES: &str = include_str!("../guest/engines.sh");
 const SWITCH: &str = include_str!("../guest/switch.sh");
 const SERVERS: &str = include_str!("../guest/servers.sh");
+const DESCRIBE: &str = include_str!("../guest/describe.sh");
 const STRANGERS: &str = include_str!("../guest/strangers.sh");
 const PROBE: &str = include_str!("../guest/probe.sh");
 const SYNC: &str = include_str!("../guest/sync.sh");
@@ -71,8 +72,8 @@ pub fn probe(session: &SessionId, engines: &[Options]) -> Script {
     .concat();
     let functions = engine_functions(engines);
     let text = [
-        PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, ENGINES, SERVERS, STRANGERS,
-        &functions, PROBE,
+        PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, ENGINES, SERVERS, DESCRIBE,
+        STRANGERS, &functions, PROBE,
     ];
     script("probe", &values, &bare(&text), PROBE_LIMIT)
 }
@@ -191,21 +192,24 @@ fn server_names() -> String {
     lines.join("\n")
 }
 
-/// The engines' own functions.
+/// The engines' own functions, with all that they check.
 fn engine_functions(engines: &[Options]) -> String {
-    once_each(engines, |recipe| match recipe {
+    let functions = once_each(engines, |recipe| match recipe {
         Recipe::Bracket { functions, .. } => functions,
-    })
-    .concat()
+    });
+    functions.concat() + &checks(engines).concat()
 }
 
-/// The same with those that this method needs, without those which the script has already in order to let go. Arming
-/// holds nothing, but makes sure that a server can be stopped.
+/// Those that holding or arming by this method needs, without those which the script has already in order to let go.
+/// Arming holds nothing, but makes sure that a server can be stopped.
 fn further_functions(hold: &Hold<'_>, holds: bool) -> String {
     let known = let_go_texts(hold.engines);
     let mut all = once_each(hold.engines, |recipe| match recipe {
         Recipe::Bracket { functions, .. } => functions,
     });
+    if !holds {
+        all.extend(checks(hold.engines));
+    }
     all.extend(match (hold.method, holds) {
         (Method::Stop, _) => once_each(hold.engines, |recipe| match recipe {
             Recipe::Bracket { stop, .. } => stop,
@@ -217,6 +221,12 @@ fn further_functions(hold: &Hold<'_>, holds: bool) -> String {
     });
     all.retain(|text| !known.contains(text));
     all.concat()
+}
+
+fn checks(engines: &[Options]) -> Vec<&'static str> {
+    once_each(engines, |recipe| match recipe {
+        Recipe::Bracket { checks, .. } => checks,
+    })
 }
 
 /// What lets go what the engines hold is recorded as text for whoever will do it, and may be run in the script too.

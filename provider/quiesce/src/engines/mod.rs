@@ -95,9 +95,11 @@ const LONGEST_SHELL: usize = 4_096;
 pub enum Recipe {
     /// Our own hold comes behind the engine's flush: probe, arm, hold, release run on the guest.
     Bracket {
-        /// The engine's shell functions: `<name>_find`, `<name>_flush`, `<name>_tell_position`, and those of the next
-        /// two that a script of any method may carry. Texts that several engines share go into a script once.
+        /// The engine's shell functions: `<name>_find`, `<name>_flush`, `<name>_tell_position` where it tells that before the
+        /// hold, and those of the next two that a script of any method may carry. Texts that several engines share go into a script once.
         functions: &'static [&'static str],
+        /// What the probe and arming look at beyond what a hold, which comes right behind, has to look at again.
+        checks: &'static [&'static str],
         /// What only a `stop` needs: `<name>_remember`, `<name>_is_serving`, `<name>_is_down`.
         stop: &'static [&'static str],
         /// What only a hold that is no `stop` needs: `<name>_hold`, where the engine itself holds something around our hold.
@@ -254,11 +256,12 @@ mod tests {
         for engine in ENGINES {
             let Recipe::Bracket {
                 functions,
+                checks,
                 stop,
                 hold,
                 let_go,
             } = engine.recipe;
-            let functions = flat(&[functions, stop, hold, let_go].concat().concat());
+            let functions = flat(&[functions, checks, stop, hold, let_go].concat().concat());
             for Statement { text, script, .. } in engine.statements {
                 assert!(functions.contains(&flat(text)), "{}: {text}", engine.name);
                 let known = |word: &str| ["probe", "arm", "hold", "release"].contains(&word);

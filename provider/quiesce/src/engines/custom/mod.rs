@@ -53,6 +53,7 @@ pub(super) const CUSTOM: Engine = Engine {
     ],
     recipe: Recipe::Bracket {
         functions: &[COMMANDS, include_str!("guest.sh")],
+        checks: &[],
         stop: &[],
         hold: &[],
         let_go: &[COMMANDS],

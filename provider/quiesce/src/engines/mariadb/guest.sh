@@ -39,11 +39,4 @@ mariadb_is_old() {
     case $MY_VERSION in [1-9].* | 10.[0-5].*) return 0 ;; *) return 1 ;; esac
 }
 
-# Is there no way that innodb_flush_method $1 survives a crash? MariaDB promises nothing of O_DIRECT_NO_FSYNC where files grow (its
-# InnoDB Flush Method page); nosync and littlesync are for tests.
-mariadb_never_syncs() {
-    case $1 in nosync | littlesync | O_DIRECT_NO_FSYNC) return 0 ;; *) return 1 ;; esac
-}
-
 mariadb_flush() { my_flush; }
-mariadb_tell_position() { mariadb_statements && my_tell_position; }

@@ -20,6 +20,7 @@ pub(super) const MARIADB: Engine = Engine {
             family::FLUSH,
             include_str!("guest.sh"),
         ],
+        checks: &[family::CHECK, include_str!("check.sh")],
         stop: &[family::STOP, include_str!("stop.sh")],
         hold: &[family::LOCK, include_str!("lock.sh")],
         let_go: &[family::UNLOCK, include_str!("verify.sh")],

@@ -12,8 +12,8 @@ my_find() {
     MY_NAME=$1
     my_servers
     my_choose || return 0
-    my_identify && my_ask && my_check_permission || return 0
-    my_check_settings
+    my_identify && my_ask || return 0
+    ! have my_check || my_check
     my_paths
     my_value role
     describe_server "$MY_VERSION" "$VALUE" "$MY_PID" "$MY_OS_USER" "$MY_PORT" "${MY_SOCKET%/*}" "$MY_DATA" "$MY_SERVICE"

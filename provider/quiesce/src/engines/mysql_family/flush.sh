@@ -9,19 +9,6 @@ my_flush() {
     return 1
 }
 
-# The recovery point of a server that is to be stopped; one that is to be held tells it when it has its locks.
-my_tell_position() {
-    [ "$CDB_METHOD" = stop ] || return 0
-    my_recall
-    if my_bounded_query "SET SESSION sql_mode = ''; $MY_POSITION"; then
-        my_value position
-        recovery_point "$VALUE"
-        return 0
-    fi
-    problem position_unknown "The server on $MY_SOCKET does not tell its position: $MY_SAID" "Look into the server's log."
-    return 1
-}
-
 # Statements that may take until QUERY_UNTIL -> MY_ANSWER; why they failed -> MY_SAID.
 my_bounded_query() {
     now

@@ -34,9 +34,9 @@ pub(super) const OPTIONS: &[EngineOption] = &[
     },
 ];
 
-/// What every script needs.
 pub(super) const FIND: &str = include_str!("find.sh");
 pub(super) const ASK: &str = include_str!("ask.sh");
+pub(super) const CHECK: &str = include_str!("check.sh");
 pub(super) const PATHS: &str = include_str!("paths.sh");
 pub(super) const LOCK: &str = include_str!("lock.sh");
 pub(super) const UNLOCK: &str = include_str!("unlock.sh");

@@ -1,6 +1,18 @@
 # shellcheck shell=dash
 # Stopping a server of MySQL's family and starting it again.
 
+# The recovery point of a server that is to be stopped; one that is to be held tells it when it has its locks.
+my_tell_position() {
+    my_recall
+    if my_bounded_query "SET SESSION sql_mode = ''; $MY_POSITION"; then
+        my_value position
+        recovery_point "$VALUE"
+        return 0
+    fi
+    problem position_unknown "The server on $MY_SOCKET does not tell its position: $MY_SAID" "Look into the server's log."
+    return 1
+}
+
 # How to stop and to start the server, added to STOP_COMMANDS and START_COMMANDS.
 my_remember() {
     my_recall

@@ -71,7 +71,8 @@ pub(super) const POSTGRESQL: Engine = Engine {
     ],
     recipe: Recipe::Bracket {
         functions: &[include_str!("guest.sh")],
-        stop: &[],
+        checks: &[],
+        stop: &[include_str!("stop.sh")],
         hold: &[],
         let_go: &[],
     },

@@ -1,5 +1,5 @@
 # shellcheck shell=dash
-# What Redis and Valkey do around a hold: save, pause their clients, tell how far they have come, stop.
+# What Redis and Valkey do around a hold: save, pause their clients, tell how far they have come.
 
 # ---- flushing ---------------------------------------------------------------------------------------------------------
 
@@ -136,35 +136,4 @@ rd_increment() {
     while read -r _ name line; do
         case " $line " in *' type i '*) INCREMENT=$name ;; esac
     done <"$1"
-}
-
-# ---- stopping and starting --------------------------------------------------------------------------------------------
-
-redis_remember() {
-    rd_recall
-    service_manager
-    told SERVICE
-    if ! service_is_of "$RD_SERVICE" "$RD_PID" "$TOLD"; then
-        problem cannot_stop "Nothing is known that could start the server of $RD_DIR again." "Set $ENGINE.service, or use another method."
-        return 1
-    fi
-    service_commands "$RD_SERVICE"
-    STOP_COMMANDS="$STOP_COMMANDS$SERVICE_STOP$NEWLINE"
-    rd_server
-    words bring_up "$SERVICE_START" "rd_is_up $RD_SERVER"
-    # Whoever starts it again asks it by our functions.
-    START_COMMANDS="$START_COMMANDS$ENGINES_LET_GO$NEWLINE$WORDS || exit 1$NEWLINE"
-    words rd_is_absent "$ENGINE-server" "$RD_DIR"
-    DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
-}
-
-# Does the server still answer? Not when it is gone, and not while it saves by itself, which it does in going down, to a file of its own number.
-redis_is_serving() {
-    rd_recall
-    ! ended "$RD_PID" && [ ! -e "$RD_DIR/temp-$RD_PID.rdb" ]
-}
-
-redis_is_down() {
-    rd_recall
-    ended "$RD_PID"
 }

@@ -13,7 +13,8 @@ pub(super) const REDIS: Engine = Engine {
     options: OPTIONS,
     recipe: Recipe::Bracket {
         functions: FUNCTIONS,
-        stop: &[],
+        checks: &[],
+        stop: STOP,
         hold: &[],
         let_go: LET_GO,
     },
@@ -21,6 +22,7 @@ pub(super) const REDIS: Engine = Engine {
 
 pub(super) const FUNCTIONS: &[&str] =
     &[ASKING, include_str!("guest.sh"), include_str!("holding.sh")];
+pub(super) const STOP: &[&str] = &[include_str!("stop.sh")];
 pub(super) const LET_GO: &[&str] = &[ASKING];
 const ASKING: &str = include_str!("asking.sh");
 
