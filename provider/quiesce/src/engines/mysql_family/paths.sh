@@ -24,13 +24,11 @@ $VALUES
 FILES
 }
 
-# The directory $2, as a setting tells it: relative ones lie in the data directory.
+# The directory $2, as a setting tells it, unless it is the data directory, in which relative ones lie.
 my_need_directory() {
-    case $2 in
-        "") ;;
-        /*) need_directory "$1" "$2" "" ;;
-        *) need_directory "$1" "$MY_DATA/$2" "" ;;
-    esac
+    local directory="$2"
+    case $2 in "") return 0 ;; /*) ;; *) directory=$MY_DATA/$2 ;; esac
+    [ "$directory" -ef "$MY_DATA" ] || need_directory "$1" "$directory" ""
 }
 
 # The directories that settings $2... name, needed as $1.

@@ -3,5 +3,6 @@
 mod hold;
 mod image;
 mod kill;
+mod probe;
 mod scene;
 mod server;

@@ -141,7 +141,7 @@ pub(crate) struct Server<'a> {
     pub(crate) kind: Kind,
     pub(crate) data: String,
     pub(crate) socket: String,
-    command: String,
+    pub(crate) command: String,
 }
 
 impl<'a> Server<'a> {
