@@ -1,6 +1,7 @@
-//! Every database that the provider has, beside the first: its images are clean, whatever holds its writes; what cannot
-//! be proven is refused.
+//! Every database that the provider has, beside the first, and whatever users hold by commands of their own: images are
+//! clean, whatever holds the writes; what cannot be proven is refused.
 
+mod custom;
 mod mysql;
 mod redis;
 
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         all.extend(of(engine, redis::all()));
     }
     all.retain(|scenario| offers(scenario.engine));
+    all.extend(custom::all());
     all
 }
 
