@@ -54,7 +54,8 @@ pub struct Clients {
     pub load: &'static str,
     /// The load's operating system user.
     pub user: &'static str,
-    /// A client that takes statements from its standard input and ends at the first that fails.
+    /// A client that takes statements from its standard input. At the first that fails it ends, or prints something else
+    /// than the answer.
     pub session: &'static [&'static str],
     /// Statements that make a place for the ledger's numbers, with none in it.
     pub open_ledger: &'static str,
@@ -105,5 +106,40 @@ impl Eq for Engine {}
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path, process::Command};
+
+    use super::*;
+
+    #[test]
+    fn every_engine_is_known_by_its_name() {
+        for engine in ENGINES {
+            assert_eq!(Engine::named(engine.name), Some(*engine));
+        }
+        assert_eq!(Engine::named("oracle"), None);
+    }
+
+    #[test]
+    fn shellcheck_finds_nothing_in_what_runs_in_the_guest() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folders = ENGINES
+            .iter()
+            .map(|engine| root.join("src/engines").join(engine.name));
+        let files = folders
+            .chain([root.join("guest")])
+            .flat_map(|folder| fs::read_dir(folder).unwrap())
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "sh"));
+        let checked = Command::new("shellcheck").args(files).output();
+        let output = checked.expect("shellcheck: run acceptance/install.sh test");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
     }
 }

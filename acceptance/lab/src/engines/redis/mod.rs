@@ -36,7 +36,8 @@ pub const REDIS: Engine = Engine {
     clients: Clients {
         load: concat!("name=redis\n", include_str!("load.sh")),
         user: "redis",
-        session: &["redis-cli"],
+        // It goes on after an error, which it prints on stderr: there the writer sees it.
+        session: &["sh", "-c", "exec redis-cli 2>&1"],
         open_ledger: OPEN_LEDGER,
         commit,
     },

@@ -31,7 +31,7 @@ pub const VALKEY: Engine = Engine {
     clients: Clients {
         load: concat!("name=valkey\n", include_str!("../redis/load.sh")),
         user: "valkey",
-        session: &["valkey-cli"],
+        session: &["sh", "-c", "exec valkey-cli 2>&1"],
         open_ledger: OPEN_LEDGER,
         commit,
     },
