@@ -6,6 +6,7 @@
 
 mod adoption;
 mod captures;
+mod commands;
 mod content;
 mod databases;
 mod kills;
@@ -88,6 +89,7 @@ fn trials(runtime: &Arc<Runtime>, theatres: &Arc<Theatres>) -> Vec<Trial> {
         proof::all(),
         captures::all(),
         kills::all(),
+        commands::all(),
         databases::all(),
     ];
     let mut all: Vec<Scenario> = chapters.into_iter().flatten().collect();

@@ -279,8 +279,31 @@ fn a_script_killed_in_the_middle_of_a_freeze_is_thawed_by_the_switch() {
     application.assert_let_go();
 }
 
+/// The script that is killed.
+#[derive(Clone, Copy)]
+enum Phase {
+    Hold,
+    Release,
+}
+
+impl Phase {
+    /// That script, with everything before it done.
+    fn script_of(self, session: &Session<'_>) -> String {
+        match self {
+            Self::Hold => {
+                session.armed();
+                session.hold_text()
+            }
+            Self::Release => {
+                session.held();
+                session.release_text()
+            }
+        }
+    }
+}
+
 /// SSM's cancel and time-out, at whatever moment: the application is thawed, by the switch or by the release that the protocol sends in any case.
-fn killed_at_any_step(prepare: fn(&Session<'_>), script: fn(&Session<'_>) -> String) {
+fn killed_at_any_step(phase: Phase) {
     let application = Application::new();
     let guest = &application.guest;
     let session = || {
@@ -292,14 +315,12 @@ fn killed_at_any_step(prepare: fn(&Session<'_>), script: fn(&Session<'_>) -> Str
         session.lasting(Duration::from_secs(30))
     };
     let first = session();
-    prepare(&first);
-    let lines = lines_to_kill_at(guest, &script(&first));
+    let lines = lines_to_kill_at(guest, &phase.script_of(&first));
     first.release();
     assert!(lines.len() >= 8);
     for line in lines {
         let session = session();
-        prepare(&session);
-        run_and_kill_at(guest, &script(&session), line);
+        run_and_kill_at(guest, &phase.script_of(&session), line);
         let released = session.release();
         assert_eq!(released["released"], true, "line {line}: {released:#}");
         let thawed = "for _ in {1..80}; do [ -e /run/locked ] || exit 0; sleep 0.1; done; exit 1";
