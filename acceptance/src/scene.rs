@@ -328,9 +328,14 @@ impl Theatre {
 
     /// Takes the stage down, whatever state it is in.
     pub async fn strike(&mut self) -> Result<(), Error> {
-        match self.stage.take() {
-            Some(stage) => stage.strike().await,
-            None => Ok(()),
+        let Some(stage) = self.stage.take() else {
+            return Ok(());
+        };
+        let struck = stage.strike().await;
+        if struck.is_err() {
+            // Something of the lab may go on, and its directory is not free: the next one gets another.
+            self.purpose.push_str("-again");
         }
+        struck
     }
 }
