@@ -71,9 +71,7 @@ const TRIES: u32 = 6;
 /// An image of the stage's database with these arguments of its own, by this method.
 fn arguments(scene: &Scene<'_>, own: &str, method: &str) -> String {
     let engine = scene.stage.engine.name;
-    format!(
-        "  {engine} = {{ {own} }}\n  quiesce = {{ method = \"{method}\", max_hold_seconds = 20 }}"
-    )
+    format!("  {engine} = {{ {own} }}\n  quiesce = {{ method = \"{method}\" }}")
 }
 
 async fn clean(scene: &Scene<'_>, own: &str, method: &str) -> Result<(), Error> {
