@@ -272,7 +272,12 @@ fn a_script_killed_in_the_middle_of_a_freeze_is_thawed_by_the_switch() {
         session.state("hold.pid")
     ));
     drop(hold);
-    assert_eq!(application.story(), "freeze thaw ");
+    // Both switches may see it at once, and then each thaws.
+    let story = application.story();
+    assert!(
+        ["freeze thaw ", "freeze thaw thaw "].contains(&story.as_str()),
+        "{story}"
+    );
     application
         .guest
         .sh("[ ! -e /run/locked ] && ! grep -qa '^sleep.[4]713' /proc/[0-9]*/cmdline");
