@@ -136,8 +136,8 @@ mod tests {
     fn who_is_asked_for_credentials_is_let_in() {
         assert_eq!(lets_in(b"R\0\0\0\x08\0\0\0\x05"), Some(true));
         assert_eq!(lets_in(b"E\0\0\0\x12SFATAL\0C28000"), None, "cut short");
-        assert_eq!(lets_in(b"E\0\0\0\x14SFATAL\0C28000\0\0"), Some(true));
-        assert_eq!(lets_in(b"E\0\0\0\x14SFATAL\0C57P03\0\0"), Some(false));
+        assert_eq!(lets_in(b"E\0\0\0\x13SFATAL\0C28000\0\0"), Some(true));
+        assert_eq!(lets_in(b"E\0\0\0\x13SFATAL\0C57P03\0\0"), Some(false));
     }
 
     #[test]
