@@ -82,7 +82,9 @@ impl Scene {
         );
         self.guest.sh("sleep 0.5");
         assert_eq!(self.guest.switches(), 0);
-        self.guest
-            .sh("[ ! -e /run/consistent/hold ] && ! pgrep -f -- '[-]-unbuffered' >&2");
+        // A busy machine needs a moment to end what was killed.
+        self.guest.sh("[ ! -e /run/consistent/hold ] || exit 1
+             for _ in {1..30}; do pgrep -f -- '[-]-unbuffered' >/dev/null || exit 0; sleep 0.1; done
+             pgrep -af -- '[-]-unbuffered' >&2; exit 1");
     }
 }
