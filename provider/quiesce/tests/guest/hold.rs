@@ -482,12 +482,15 @@ fn a_server_that_does_not_stop_is_let_go() {
     let scene = Scene::new();
     let cluster = scene.cluster();
     let session = scene.session(Method::Stop).lasting(Duration::from_secs(3));
-    let child = format!("cat /proc/{0}/task/{0}/children", cluster.pid());
     session.armed();
     // A stopped child keeps the postmaster from shutting down.
+    let child = scene.guest.sh(&format!(
+        "set -- $(cat /proc/{0}/task/{0}/children); kill -STOP $2; echo $2",
+        cluster.pid()
+    ));
     let hold = scene.guest.start(&session.hold_text());
     scene.guest.sh(&format!(
-        "until [ -e {began} ]; do sleep 0.01; done; set -- $({child}); kill -STOP $2; sleep 4; kill -CONT $2",
+        "until [ -e {began} ]; do sleep 0.01; done; sleep 4; kill -CONT {child}",
         began = session.state("start")
     ));
     let output = hold.wait_with_output().expect("it ends");
