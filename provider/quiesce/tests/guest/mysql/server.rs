@@ -158,8 +158,10 @@ impl<'a> Server<'a> {
         let logs = layout.logs.unwrap_or(&data);
         let socket = format!("/run/{}-{}.sock", kind.engine(), layout.name);
         let pid_file = format!("{data}.pid");
+        // The guests share /tmp, where a server that starts removes what it takes for its own of an earlier time.
+        let scratch = format!("/run/{}-{}.tmp", kind.engine(), layout.name);
         guest.sh(&format!(
-            "chmod 1777 /run && cp -a {} {data}",
+            "chmod 1777 /run && install -d -o nobody {scratch} && cp -a {} {data}",
             kind.template().display()
         ));
         if layout.logs.is_some() {
@@ -173,7 +175,7 @@ impl<'a> Server<'a> {
         };
         let command = format!(
             "{AS_SERVER} {} --no-defaults --datadir={data} --socket={socket} --pid-file={pid_file} --skip-networking --server-id=1 \
-             --log-bin={binary} --innodb-log-group-home-dir={innodb} {} {}",
+             --tmpdir={scratch} --log-bin={binary} --innodb-log-group-home-dir={innodb} {} {}",
             kind.server(),
             kind.arguments(),
             layout.settings
