@@ -210,7 +210,8 @@ pub(crate) struct Evidence {
     /// How often writes were held; the last time counted.
     #[tf(computed, use_state_for_unknown)]
     pub(super) attempts: Option<u32>,
-    /// When the image was last proven by a restore test (RFC 3339); null where none was made.
+    /// When the image was last proven by a restore test (RFC 3339), as its tag `consistent:verified-at` says. This provider makes
+    /// none yet: null, unless somebody else does and sets the tag.
     #[tf(computed, use_state_for_unknown)]
     pub(super) verified_at: Option<String>,
     /// The checks that the restore test passed.

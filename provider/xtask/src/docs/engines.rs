@@ -35,7 +35,7 @@ fn statements(page: &mut String, engine: &Engine) {
     let _ = write!(
         page,
         "\n## What runs on the server\n\n\
-         Everything that is asked of it, word for word, by the functions in [guest.sh]\
+         Everything that is asked of it, word for word (but for settings of the session and what marks the end of an answer), by the functions in [guest.sh]\
          (https://github.com/consistent-db/terraform-provider-consistent/blob/main/provider/quiesce/src/engines/{}/guest.sh) \
          (names that begin with `$` are their variables):\n",
         engine.name

@@ -35,7 +35,8 @@ pub(crate) struct ImageQuery {
     /// `90m`.
     #[tf(optional, validate = duration::check)]
     pub(super) max_age: Value<String>,
-    /// Whether a restore test of the image has to have passed. Default: `false`, with or without.
+    /// Whether a restore test of the image has to have passed, as its tag `consistent:verified-at` says; this provider makes
+    /// none yet. Default: `false`, with or without.
     #[tf(optional)]
     pub(super) verified: Value<bool>,
     /// Whether the newest is taken where several images match. Default: `false`, which makes that an error.
@@ -71,8 +72,8 @@ pub(crate) struct ImageQuery {
     /// The database server's version; with several engines theirs, separated by spaces, in the order of their names.
     #[tf(computed)]
     pub(super) engine_version: Value<String>,
-    /// Where in the database's log the image stands: PostgreSQL's LSN. With several engines theirs, separated by spaces, in
-    /// the order of their names.
+    /// What the image certainly holds, in the engine's own terms (an LSN, a GTID set...), as far as a tag can: 256 characters,
+    /// with `_` for what it cannot. With several engines theirs, separated by spaces, in the order of their names.
     #[tf(computed)]
     pub(super) recovery_point: Value<String>,
     /// How writes were held: `freeze`, `pause` or `stop`.

@@ -75,13 +75,13 @@ pub(crate) struct Server {
     /// Its engine, e.g. `postgresql`.
     #[tf(computed)]
     pub(super) engine: String,
-    /// Its version.
+    /// Its version; `-` for `custom`.
     #[tf(computed)]
     pub(super) version: String,
-    /// `primary` or `standby`.
+    /// `primary` or `standby`; `application` for `custom`.
     #[tf(computed)]
     pub(super) role: String,
-    /// Its data directory.
+    /// Its data directory; for `custom` the first of its paths.
     #[tf(computed)]
     pub(super) data_directory: String,
     /// The service that runs it; null where none does.

@@ -106,7 +106,7 @@ const STATEMENTS: &[Statement] = &[
     Statement {
         script: "hold",
         text: "FLUSH NO_WRITE_TO_BINLOG TABLES $VALUE",
-        purpose: "And closed, so that they lie complete in their files.",
+        purpose: "And closed, so that they lie complete in their files; not under `super_read_only`.",
     },
     Statement {
         script: "hold, release",

@@ -7,7 +7,7 @@ pub(super) const OPTIONS: &[EngineOption] = &[
     EngineOption {
         name: "defaults_file",
         kind: OptionKind::Path,
-        docs: "A file on the server, readable by root alone, whose `[client]` section holds the user and the password to connect with. \
+        docs: "A file on the server, readable by whom it is asked as (root, or `os_user`) and nobody else, whose `[client]` section holds the user and the password to connect with. \
                Default: none; `root` connects by the socket (`auth_socket`, `unix_socket`).",
     },
     EngineOption {
