@@ -15,7 +15,11 @@ mysql_take_locks() {
     mysql_statements
     my_lock 'SET @consistent_thread = (SELECT THREAD_ID FROM performance_schema.threads WHERE PROCESSLIST_ID = CONNECTION_ID());
         LOCK INSTANCE FOR BACKUP; SET SESSION group_concat_max_len = 4294967295;
-        SELECT CONCAT("consistent tables=", GROUP_CONCAT(name), "\nconsistent locks=", GROUP_CONCAT(name, IF(@@super_read_only, " READ", " WRITE")),
+        SELECT CONCAT("consistent odd=", COUNT(*)) FROM information_schema.TABLES WHERE CONCAT(TABLE_SCHEMA, TABLE_NAME) REGEXP "[[:cntrl:]]"' || return 1
+    my_value odd
+    # A name is what whoever may create a table says. One of several lines could pass for an answer of ours, and become a statement.
+    [ "$VALUE" = 0 ] || { MY_SAID="$VALUE tables have names with control characters"; return 1; }
+    my_lock 'SELECT CONCAT("consistent tables=", GROUP_CONCAT(name), "\nconsistent locks=", GROUP_CONCAT(name, IF(@@super_read_only, " READ", " WRITE")),
         "\nconsistent read_only=", @@super_read_only) FROM (SELECT CONCAT("`", REPLACE(TABLE_SCHEMA, "`", "``"), "`.`", REPLACE(TABLE_NAME, "`", "``"),
         "`") AS name FROM information_schema.TABLES WHERE ENGINE IN ("MyISAM", "MRG_MYISAM", "ARCHIVE", "CSV")
         AND TABLE_SCHEMA NOT IN ("mysql", "information_schema", "performance_schema", "sys")) AS tables_to_lock' || return 1

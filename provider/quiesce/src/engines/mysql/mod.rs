@@ -92,6 +92,11 @@ const STATEMENTS: &[Statement] = &[
     },
     Statement {
         script: "hold",
+        text: r#"SELECT CONCAT("consistent odd=", COUNT(*)) FROM information_schema.TABLES WHERE CONCAT(TABLE_SCHEMA, TABLE_NAME) REGEXP "[[:cntrl:]]""#,
+        purpose: "Tables whose names hold control characters: where there are any, there is no image.",
+    },
+    Statement {
+        script: "hold",
         text: r#"SELECT CONCAT("consistent tables=", GROUP_CONCAT(name), "\nconsistent locks=", GROUP_CONCAT(name, IF(@@super_read_only, " READ", " WRITE")),
                    "\nconsistent read_only=", @@super_read_only) FROM (SELECT CONCAT("`", REPLACE(TABLE_SCHEMA, "`", "``"), "`.`", REPLACE(TABLE_NAME, "`", "``"),
                    "`") AS name FROM information_schema.TABLES WHERE ENGINE IN ("MyISAM", "MRG_MYISAM", "ARCHIVE", "CSV")

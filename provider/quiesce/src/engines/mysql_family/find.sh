@@ -193,6 +193,6 @@ my_client() {
     [ -z "$TOLD" ] || set -- "--defaults-file=$TOLD"
     case $1 in --user=*) set -- --no-defaults "$1" ;; esac
     words "$MY_ASK_UID" "$MY_ASK_GID" env -i "PATH=$PATH" LC_ALL=C "$MY_PROGRAM" "$@" "--socket=$MY_SOCKET" --protocol=socket \
-        --connect-timeout=3 --default-character-set=utf8mb4 --skip-reconnect --batch --raw --skip-column-names --unbuffered
+        --connect-timeout=3 --default-character-set=utf8mb4 --skip-reconnect --batch --raw --binary-mode --skip-column-names --unbuffered
     MY_CLIENT=$WORDS
 }
