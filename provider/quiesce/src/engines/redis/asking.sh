@@ -52,10 +52,13 @@ rd_requirepass() {
     [ -n "$RD_PASSWORD" ]
 }
 
-# Lets the clients' writes go on. By themselves they do when the hold's time is over: a server that cannot be asked any more holds nothing for long.
+# Lets the clients' writes go on, which by themselves they do at uptime $1, or when the server, process $2, is gone; the other words: the server.
 rd_unpause() {
+    local until="$1" pid="$2"
+    shift 2
     rd_ask "$@" CLIENT UNPAUSE
-    return 0
+    now
+    [ "$RD_ANSWER" = OK ] || [ "$NOW" -ge "$until" ] || ended "$pid"
 }
 
 # Has the server loaded its data?

@@ -82,7 +82,8 @@ rd_can_pause() {
 
 rd_pause() {
     rd_server
-    eval "lets_go_by rd_unpause $RD_SERVER" || return 1
+    # The server counts from when it is told.
+    eval "lets_go_by rd_unpause $((BEGAN + CDB_MAX_HOLD_MS + RD_LIMIT * 1000)) $RD_PID $RD_SERVER" || return 1
     take_first
     now
     rd CLIENT PAUSE "$((BEGAN + CDB_MAX_HOLD_MS - NOW))" WRITE
