@@ -10,7 +10,13 @@ UNHELD=""
 # Lets go all that the hold in directory $1 holds or may yet hold. Succeeds once nothing is held -> LET_GO_AT (uptime of the last
 # thaw, resume or start); what was found not to be held -> UNHELD ("link detail", one a line).
 let_go() {
-    let_writes_go "$1" && let_engines_go "$1"
+    let_writes_go "$1" || { despite_stopped "$1"; return 1; }
+    let_engines_go "$1"
+}
+
+# Where a server cannot be started, nothing is frozen that the engines' own letting go could hang in: they need not wait for it.
+despite_stopped() {
+    [ "$H_METHOD" != stop ] || let_engines_go "$1"
 }
 
 # The same without what the engines hold themselves.
@@ -165,10 +171,18 @@ PIDS
 
 # ---- stop -------------------------------------------------------------------------------------------------------------
 
-# Starts what was stopped and waits until it accepts connections: the recorded text, lines of `bring_up`, does both.
+# Starts what was stopped and waits until it accepts connections: the recorded text, lines of `bring_up` in the background, does both. One server that
+# does not start keeps no other one down.
 start_all() {
     await "$LET_GO_LIMIT" 20 workers_ended "$1" || return 1
-    (eval "$H_START") </dev/null >/dev/null 2>&1
+    (
+        STARTS="" status=0
+        eval "$H_START"
+        for start in $STARTS; do
+            wait "$start" || status=1
+        done
+        exit "$status"
+    ) </dev/null >/dev/null 2>&1
 }
 
 # Starts a server by command line $1 until command line $2 says that it is up, which is before its manager has finished starting it. A start

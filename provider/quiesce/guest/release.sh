@@ -35,7 +35,7 @@ let_go_of_session() {
     if first_line "$OWN/over"; then
         LET_GO_AT=$LINE
         released=true
-    elif let_writes_go "$OWN" && let_verified_engines_go; then
+    elif let_all_go; then
         released=true
     else
         broken release "Something is still held; the switch goes on trying."
@@ -47,7 +47,8 @@ let_go_of_session() {
 }
 
 # Once they can answer again, the engines are asked whether they still hold what they held themselves.
-let_verified_engines_go() {
+let_all_go() {
+    let_writes_go "$OWN" || { despite_stopped "$OWN"; return 1; }
     each_able_engine verify
     let_engines_go "$OWN"
 }

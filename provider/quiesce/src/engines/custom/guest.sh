@@ -105,7 +105,7 @@ custom_remember() {
     words custom_is_active "$CDB_CUSTOM_SERVICE"
     words bring_up "$SERVICE_START" "$WORDS"
     # Whoever starts it again asks for it by our functions.
-    START_COMMANDS="$START_COMMANDS$ENGINES_LET_GO$NEWLINE$WORDS || exit 1$NEWLINE"
+    START_COMMANDS="$START_COMMANDS$ENGINES_LET_GO$NEWLINE$WORDS& STARTS=\"\$STARTS \$!\"$NEWLINE"
     words custom_is_inactive "$CDB_CUSTOM_SERVICE"
     DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
 }

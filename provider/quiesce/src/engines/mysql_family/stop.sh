@@ -17,6 +17,13 @@ my_tell_position() {
 my_remember() {
     my_recall
     my_stops_cleanly || return 1
+    case $MY_SOCKET in
+        "$PROC"/*)
+            problem cannot_stop "The socket of the server of $MY_DATA lies in a /tmp of its service's own: nobody could tell when it is up again." \
+                "Put the socket elsewhere (socket = ...), or use another method."
+            return 1
+            ;;
+    esac
     service_manager
     told SERVICE
     if service_is_of "$MY_SERVICE" "$MY_PID" "$TOLD"; then
@@ -28,9 +35,9 @@ my_remember() {
     my_client_words "DO 1"
     words bring_up "$MY_START" "$WORDS"
     STOP_COMMANDS="$STOP_COMMANDS$MY_STOP$NEWLINE"
-    START_COMMANDS="$START_COMMANDS$WORDS || exit 1$NEWLINE"
-    my_value pid_file
-    words test ! -e "$VALUE"
+    START_COMMANDS="$START_COMMANDS$WORDS& STARTS=\"\$STARTS \$!\"$NEWLINE"
+    # Its pid file is written only when it has opened, and recovered, its files.
+    words my_is_absent "$MY_DATA"
     DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
 }
 

@@ -16,7 +16,7 @@ postgresql_remember() {
         "$PG_PSQL" -XAtqw -h "$PG_SOCKETS" -p "$PG_PORT" -d "${CDB_POSTGRESQL_DATABASE:-postgres}" -c "SELECT 1"
     words bring_up "$PG_START" "$WORDS"
     STOP_COMMANDS="$STOP_COMMANDS$PG_STOP$NEWLINE"
-    START_COMMANDS="$START_COMMANDS$WORDS || exit 1$NEWLINE"
+    START_COMMANDS="$START_COMMANDS$WORDS& STARTS=\"\$STARTS \$!\"$NEWLINE"
     words test ! -e "$PG_DATA/postmaster.pid"
     DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
 }

@@ -14,7 +14,7 @@ redis_remember() {
     rd_server
     words bring_up "$SERVICE_START" "rd_is_up $RD_SERVER"
     # Whoever starts it again asks it by our functions.
-    START_COMMANDS="$START_COMMANDS$ENGINES_LET_GO$NEWLINE$WORDS || exit 1$NEWLINE"
+    START_COMMANDS="$START_COMMANDS$ENGINES_LET_GO$NEWLINE$WORDS& STARTS=\"\$STARTS \$!\"$NEWLINE"
     words rd_is_absent "$ENGINE-server" "$RD_DIR"
     DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
 }
