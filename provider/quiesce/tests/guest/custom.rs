@@ -376,6 +376,106 @@ fn what_cannot_be_held_is_refused() {
     assert_eq!(codes(&stop), ["cannot_stop"], "{stop:#}");
 }
 
+/// A directory on volume `one` alone, which has links to what lies elsewhere.
+fn linked(application: &Application) -> Session<'_> {
+    application
+        .session(Method::Freeze)
+        .with("paths", &format!("{}/app", application.one))
+}
+
+fn purposes_and_paths(probed: &Value) -> Vec<(&str, &str)> {
+    let paths = probed["servers"][0]["paths"].as_array().expect("paths");
+    paths
+        .iter()
+        .filter_map(|path| Some((path["purpose"].as_str()?, path["path"].as_str()?)))
+        .collect()
+}
+
+#[test]
+fn what_links_lead_to_is_held_too() {
+    let application = Application::new();
+    let (guest, one, two) = (&application.guest, &application.one, &application.two);
+    let three = guest.volume("three", "ext4", 64, "0ccc");
+    guest.sh(&format!(
+        "mkdir -p {one}/app/deep {two}/journal {three}/more
+         ln -s {two}/journal '{one}/app/deep/my journal'
+         ln -s {three}/more {two}/journal/more
+         ln -s ../../../one/app {three}/more/around
+         touch {two}/app/file; ln -s {two}/app/file {one}/app/file
+         ln -s deep {one}/app/shallow; ln -s /nowhere {one}/app/nowhere"
+    ));
+    let probed = linked(&application).probe();
+    assert_eq!(probed["outcome"], "ready", "{probed:#}");
+    assert_eq!(probed["warnings"], serde_json::json!([]));
+    let mut found = purposes_and_paths(&probed);
+    found.sort_unstable();
+    let [app, file, journal, more] = [
+        format!("{one}/app"),
+        format!("{two}/app"),
+        format!("{two}/journal"),
+        format!("{three}/more"),
+    ];
+    assert_eq!(
+        found,
+        [
+            ("data", app.as_str()),
+            ("link", &more),
+            ("link", &file),
+            ("link", &journal)
+        ]
+    );
+    // A configured path that is itself a link is looked into as well; and a hold of less than all is refused.
+    guest.sh(&format!("ln -s {one}/app {two}/application"));
+    let session = linked(&application).with("paths", &format!("{two}/application"));
+    assert_eq!(purposes_and_paths(&session.probe()).len(), 4);
+    let armed = session.arm();
+    assert_eq!(codes(&armed), ["mounts_changed"], "{armed:#}");
+}
+
+#[test]
+fn links_to_memory_are_told_and_links_to_the_systems_own_are_not_held() {
+    let application = Application::new();
+    let (guest, one) = (&application.guest, &application.one);
+    let system = guest.volume("system", "ext4", 64, "0ccc");
+    guest.sh(&format!(
+        "mount --bind {system} /etc/skel; touch /etc/skel/certificate; ln -s /etc/skel/certificate {one}/app
+         ln -s /dev/null {one}/app/log; mkdir /run/app; ln -s /run/app {one}/app/run"
+    ));
+    let probed = linked(&application).probe();
+    assert_eq!(probed["outcome"], "ready", "{probed:#}");
+    let warnings = probed["warnings"].to_string();
+    assert!(warnings.contains("custom, 2 lead to memory"), "{warnings}");
+    let found = purposes_and_paths(&probed);
+    assert!(found.contains(&("config", "/etc/skel")), "{found:?}");
+    let device = guest.sh("ls /dev/loop* | head -n 1");
+    guest.sh(&format!("ln -s {} {one}/app/raw", device.trim()));
+    let raw = linked(&application).probe();
+    assert_eq!(codes(&raw), ["not_on_a_volume"], "{raw:#}");
+}
+
+#[test]
+fn links_that_cannot_all_be_followed_are_refused() {
+    let application = Application::new();
+    let (guest, one) = (&application.guest, &application.one);
+    let refused = |links: &str, undo: &str| {
+        guest.sh(&links.replace("APP", &format!("{one}/app")));
+        let probed = linked(&application).probe();
+        assert_eq!(codes(&probed), ["links_unclear"], "{probed:#}");
+        guest.sh(&format!("rm -rf {one}/app/*; {undo}"));
+        assert_eq!(linked(&application).probe()["outcome"], "ready");
+    };
+    refused("for n in {0..1000}; do ln -s n APP/$n; done", "");
+    refused("ln -s /nowhere $'APP/two\nlines'", "");
+    refused(
+        "printf '#!/bin/sh\nsleep 20\n' >/run/find; chmod 755 /run/find; mount --bind /run/find /usr/bin/find",
+        "umount /usr/bin/find",
+    );
+    guest.sh(&format!(
+        "for n in {{1..1000}}; do ln -s n {one}/app/$n; done"
+    ));
+    assert_eq!(linked(&application).probe()["outcome"], "ready");
+}
+
 /// A systemd that knows one service, of one process with a child.
 #[test]
 fn a_services_processes_are_paused_with_their_paths() {

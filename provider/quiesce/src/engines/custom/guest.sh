@@ -4,29 +4,19 @@
 custom_find() {
     local path
     CUSTOM_PIDS="" CUSTOM_MAIN=""
+    custom_look_begins
     while IFS= read -r path; do
         [ -z "$path" ] || custom_path "$path"
     done <<PATHS
 $CDB_CUSTOM_PATHS
 PATHS
+    custom_warn_of_memory
     [ -z "$CDB_CUSTOM_SERVICE" ] || custom_processes
     describe_server - application "$CUSTOM_MAIN" "" "" "" "${CDB_CUSTOM_PATHS%%"$NEWLINE"*}" "$CDB_CUSTOM_SERVICE"
     ROOTS="$ROOTS $CUSTOM_PIDS"
     if [ "${CDB_METHOD-}" = pause ] && [ -z "$CUSTOM_PIDS" ]; then
         problem nothing_to_pause "No processes are known that could be paused for the paths of custom." \
             "Set custom.service to a systemd service, or keep the paths off what the guest itself needs and use method = \"freeze\"."
-    fi
-}
-
-custom_path() {
-    if [ -L "$1" ] && [ -e "$1" ]; then
-        need_link "$1"
-    elif [ -d "$1" ]; then
-        need_directory data "$1" ""
-    elif [ -e "$1" ] && real_directory "${1%/*}/"; then
-        need data "${REAL%/}/${1##*/}"
-    else
-        problem path_unreadable "$1, a path of custom, does not exist." "Correct custom.paths."
     fi
 }
 

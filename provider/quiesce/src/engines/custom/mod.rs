@@ -52,7 +52,7 @@ pub(super) const CUSTOM: Engine = Engine {
         },
     ],
     recipe: Recipe::Bracket {
-        functions: &[COMMANDS, include_str!("guest.sh")],
+        functions: &[COMMANDS, include_str!("paths.sh"), include_str!("guest.sh")],
         checks: &[],
         stop: &[],
         hold: &[],
