@@ -502,3 +502,58 @@ fn a_services_processes_are_paused_with_their_paths() {
     application.guest.sh("sleep 0.3");
     assert_ne!(application.guest.sh(&now), before);
 }
+
+/// A systemd whose one service is as /run/unit says; `start` and `stop` write that.
+const SYSTEMD_OF_ONE: &str = r#"mkdir -p /run/systemd/system
+    cat >/run/systemctl <<'SYSTEMCTL'
+#!/bin/bash
+. /run/unit
+unit() { printf 'ActiveState=%s MainPID=%s ControlGroup=%s\n' "$@" >/run/unit; }
+case $1 in
+    show) for word in "$@"; do case $word in MainPID | ActiveState | ControlGroup) echo "$word=${!word}" ;; esac; done ;;
+    is-active) [ "$ActiveState" = active ] ;;
+    stop) kill "$MainPID"; unit inactive 0 "$ControlGroup" ;;
+    start) sleep 1000 </dev/null >/dev/null 2>&1 & unit active $! "$ControlGroup" ;;
+esac
+SYSTEMCTL
+    chmod 755 /run/systemctl; mount --bind /run/systemctl /usr/bin/systemctl
+    sleep 1000 </dev/null >/dev/null 2>&1 & echo "ActiveState=active MainPID=$! ControlGroup=" >/run/unit"#;
+
+fn stopping(application: &Application) -> Session<'_> {
+    let session = application.session(Method::Stop).with("service", "store");
+    session.held();
+    session
+}
+
+#[test]
+fn a_stopped_service_that_stays_down_is_held() {
+    let application = Application::new();
+    application.guest.sh(SYSTEMD_OF_ONE);
+    let released = stopping(&application).release();
+    assert_eq!(released["outcome"], "held", "{released:#}");
+    application.guest.sh("systemctl is-active store");
+    application.assert_let_go();
+}
+
+/// `systemctl is-active` denies that it runs while it starts; what a unit left running in its cgroup writes, too.
+#[test]
+fn a_service_that_is_not_quite_down_was_not_stopped() {
+    for unit in [
+        "ActiveState=activating MainPID=1 ControlGroup=",
+        "ActiveState=activating MainPID=0 ControlGroup=",
+        "ActiveState=inactive MainPID=1 ControlGroup=",
+        "ActiveState=inactive MainPID=0 ControlGroup=/store",
+    ] {
+        let application = Application::new();
+        let guest = &application.guest;
+        guest.sh(SYSTEMD_OF_ONE);
+        let session = stopping(&application);
+        guest.sh(&format!(
+            "mount -t tmpfs none /sys/fs/cgroup; mkdir -p /sys/fs/cgroup/store/inner
+             : >/sys/fs/cgroup/store/cgroup.procs; echo 1 >/sys/fs/cgroup/store/inner/cgroup.procs; echo {unit} >/run/unit"
+        ));
+        let released = session.release();
+        assert_eq!(links(&released), ["stopped"], "{unit}: {released:#}");
+        application.assert_let_go();
+    }
+}
