@@ -9,7 +9,7 @@ arm() {
     is_first || return
     write_whole "$OWN/method" "$CDB_METHOD"
     forget_old_sessions
-    if in_time_for_this_boot && not_over && take_lock && ready_to_hold && set_limits; then
+    if in_time_for_this_boot && not_over && take_lock && warn_of_what_is_left && ready_to_hold && set_limits; then
         { timed guard stand_guard && timed flush flush && still_wanted && answer_armed; } || end_as failed
     else
         end_as refused
@@ -45,16 +45,26 @@ report_hold_in_progress() {
 
 # A session whose script and switches were all killed: what it may still hold is let go.
 clear_dead_session() {
-    warn "Session ${LOCKED##*/} was killed with its switches; what it left held has been let go."
     forget
     claim "$LOCKED" "$CDB_SESSION"
     if let_go "$LOCKED"; then
         write_whole "$LOCKED/over" "$LET_GO_AT"
         forget
+        [ -e "$LOCKED/left" ] || warn "Session ${LOCKED##*/} was killed with its switches; what it left held has been let go."
         return 0
     fi
     problem dead_hold "Session ${LOCKED##*/} left a hold behind that cannot be let go: $UNHELD" "Thaw its file systems by hand (fsfreeze --unfreeze), or reboot."
     return 1
+}
+
+# Whatever ended an earlier session may have given up, with nobody there to be told; and where somebody was, it is frozen all the same.
+warn_of_what_is_left() {
+    local left session
+    for left in "$STATE/sessions"/*/left; do
+        first_line "$left" || continue
+        session=${left%/left}
+        warn "Session ${session##*/} left something held: ${LINE#* } Unless it has been thawed by hand since, the application may still be frozen. Once it is not, remove $left."
+    done
 }
 
 # ---- the switches -----------------------------------------------------------------------------------------------------

@@ -363,6 +363,57 @@ fn another_session_thaws_what_a_dead_one_left() {
     assert!(application.guest.writes_go_on());
 }
 
+/// The first warning of an arm.
+fn warning(report: &Value) -> &str {
+    report["warnings"][0].as_str().expect("a warning")
+}
+
+/// Nobody was there to be told: the next session tells.
+#[test]
+fn a_thaw_that_the_switch_gave_up_is_told_by_the_next_session() {
+    let application = Application::new();
+    let session = application
+        .telling("", "echo stuck; exit 3", "")
+        .lasting(Duration::from_secs(2));
+    session.held();
+    application.guest.sh(&format!(
+        "until [ -e {} ]; do sleep 0.1; done",
+        session.state("over")
+    ));
+    let left = session.state("left");
+    let told = format!(
+        "Session {} left something held: The thaw command failed 3 times: it ended with code 3; it said: stuck. \
+         Unless it has been thawed by hand since, the application may still be frozen. Once it is not, remove {left}.",
+        session.id
+    );
+    for _ in 0..2 {
+        let next = application.session(Method::Freeze);
+        assert_eq!(warning(&next.armed()), told);
+        next.release();
+    }
+    application.guest.sh(&format!("rm {left}"));
+    let armed = application.session(Method::Freeze).armed();
+    assert_eq!(armed["warnings"], serde_json::json!([]));
+}
+
+#[test]
+fn what_a_dead_session_left_held_is_not_said_to_be_let_go() {
+    let application = Application::new();
+    let session = application.telling("", "exit 3", "");
+    session.held();
+    application.guest.sh(&format!(
+        "kill -KILL $(cut -d ' ' -f 1 {}); sleep 0.3",
+        session.state("switch.*")
+    ));
+    let armed = application.session(Method::Freeze).armed();
+    assert_eq!(armed["warnings"].as_array().map(Vec::len), Some(1));
+    let told = warning(&armed);
+    assert!(
+        told.contains("failed 3 times") && told.contains("may still be frozen"),
+        "{told}"
+    );
+}
+
 #[test]
 fn what_cannot_be_held_is_refused() {
     let application = Application::new();
