@@ -368,6 +368,27 @@ fn warning(report: &Value) -> &str {
     report["warnings"][0].as_str().expect("a warning")
 }
 
+#[test]
+fn a_thaw_that_finds_no_room_in_run_is_not_given_up() {
+    let application = Application::new();
+    let guest = &application.guest;
+    let lock = format!("{}/locked", application.one);
+    let session = application
+        .session(Method::Freeze)
+        .with("freeze", &format!("touch {lock}"))
+        .with("thaw", &format!("rm -f {lock}"))
+        .lasting(Duration::from_secs(3));
+    session.held();
+    guest.sh("mount -o remount,size=1m /run; cat /dev/zero >/run/full 2>/dev/null || :; sleep 8");
+    guest.sh(&format!("[ -e {lock} ]"));
+    guest.sh("rm /run/full");
+    guest.sh(&format!(
+        "for _ in {{1..80}}; do [ -e {lock} ] || exit 0; sleep 0.1; done; exit 1"
+    ));
+    guest.sh(&format!("[ ! -e {} ]", session.state("left")));
+    application.assert_let_go();
+}
+
 /// Nobody was there to be told: the next session tells.
 #[test]
 fn a_thaw_that_the_switch_gave_up_is_told_by_the_next_session() {

@@ -75,7 +75,7 @@ custom_thaw() {
         try=$((try + 1))
         if mkdir "$HELD_IN/thaw.$try"; then
             run_command "$HELD_IN" "thaw.$try" "$1" "$2" && { write_whole "$HELD_IN/thawed" "$try"; return 0; }
-            write_whole "$HELD_IN/thaw.$try/failed" "$FAILURE"
+            [ ! -e "$HELD_IN/command.thaw.$try.pid" ] || write_whole "$HELD_IN/thaw.$try/failed" "$FAILURE"
             nap 300
         else
             # Somebody else tries, or died in trying.
@@ -83,8 +83,19 @@ custom_thaw() {
         fi
     done
     [ ! -e "$HELD_IN/thawed" ] || return 0
+    thaws_ran || return 1
     first_line "$HELD_IN/thaw.$try/failed" || LINE="was killed"
     write_whole "$HELD_IN/left" "thaw The thaw command failed $THAW_TRIES times: it $LINE."
+}
+
+# Did the command run in every try? One that could not even be begun, such as for want of room in /run, is no try: it is given back.
+thaws_ran() {
+    local try=0 ran=0
+    while [ "$try" -lt "$THAW_TRIES" ]; do
+        try=$((try + 1))
+        if [ -e "$HELD_IN/command.thaw.$try.pid" ]; then ran=$((ran + 1)); else rmdir "$HELD_IN/thaw.$try"; fi
+    done
+    [ "$ran" = "$THAW_TRIES" ]
 }
 
 # Has try $1 of somebody else come to an end?
