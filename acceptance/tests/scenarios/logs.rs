@@ -1,8 +1,8 @@
 //! What the provider's log tells, and what it keeps to itself.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use acceptance::{Error, configuration::Configuration, scene::Scene};
+use acceptance::{Error, clock, configuration::Configuration, scene::Scene};
 use lab::cloud::{iam::User, journal::Event};
 
 use crate::{Scenario, scenarios};
@@ -65,6 +65,7 @@ async fn the_log_tells_the_story_of_an_apply(scene: &Scene<'_>) -> Result<(), Er
 
 /// The lab's journal knows every call that was answered.
 async fn every_call_is_logged_with_its_request_id(scene: &Scene<'_>) -> Result<(), Error> {
+    let start = clock::now();
     scene.configure(ARGUMENTS)?;
     let (outcome, log) = scene.terraform.logged("DEBUG", &APPLY).await?;
     outcome.succeeded()?;
@@ -72,7 +73,7 @@ async fn every_call_is_logged_with_its_request_id(scene: &Scene<'_>) -> Result<(
         .into_iter()
         .filter(|line| line.starts_with("called AWS:"))
         .collect();
-    let answered = answered(scene)?;
+    let answered = answered(scene, start)?;
     let missing: Vec<_> = answered
         .iter()
         .filter(|(action, request_id)| {
@@ -90,16 +91,20 @@ async fn every_call_is_logged_with_its_request_id(scene: &Scene<'_>) -> Result<(
     )))
 }
 
-/// Action and request id of the calls that terraform's user made.
-fn answered(scene: &Scene<'_>) -> Result<BTreeSet<(String, String)>, Error> {
+/// Action and request id of the calls that terraform's user has made since `start`. A slow one of an earlier scenario may be
+/// answered, and noted, only now.
+fn answered(scene: &Scene<'_>, start: Duration) -> Result<BTreeSet<(String, String)>, Error> {
     let entries = scene.journal()?.into_iter();
     let calls = entries.filter_map(|entry| match entry.event {
         Event::Call {
             action,
             principal,
             request_id,
+            began,
             ..
-        } if principal.ends_with(User::ImageMaker.name()) => Some((action, request_id)),
+        } if principal.ends_with(User::ImageMaker.name()) && clock::since_boot(began) >= start => {
+            Some((action, request_id))
+        }
         _ => None,
     });
     Ok(calls.collect())
