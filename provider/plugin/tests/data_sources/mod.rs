@@ -69,11 +69,11 @@ fn of_several_images_the_newest_is_taken_on_demand() {
     for words in ["Several images match", "most_recent = true"] {
         assert!(refused.text.contains(words), "{words}: {}", refused.text);
     }
-    for image in ["proven", "prefixed", "silent"] {
+    for image in ["proven", "prefixed", "silent", "digested"] {
         assert!(refused.text.contains(moto.id(image)), "{}", refused.text);
     }
     let newest = search(moto, "  name_regex = \"^orders-\"\n  most_recent = true");
-    let ours = ["proven", "prefixed", "silent"].map(|it| json!(moto.id(it)));
+    let ours = ["proven", "prefixed", "silent", "digested"].map(|it| json!(moto.id(it)));
     assert!(ours.contains(&output(&newest, "found")["id"]));
 }
 
