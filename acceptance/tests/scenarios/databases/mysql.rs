@@ -111,8 +111,8 @@ async fn torn_pages_possible(scene: &Scene<'_>) -> Result<(), Error> {
 }
 
 async fn an_account_that_is_not_let_in(scene: &Scene<'_>) -> Result<(), Error> {
-    let write = "umask 077; printf '[client]\\nuser = stranger\\n' >/root/stranger.cnf";
+    let write = "umask 077; printf '[client]\\nuser = stranger\\n' >/etc/stranger.cnf";
     scene.in_guest(&["sh", "-ec", write]).await?;
-    let file = "defaults_file = \"/root/stranger.cnf\"";
+    let file = "defaults_file = \"/etc/stranger.cnf\"";
     refused(scene, file, &["stranger", "defaults_file"]).await
 }
