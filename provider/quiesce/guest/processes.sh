@@ -158,3 +158,14 @@ become() {
         exec su -s /bin/sh -c "exec $WORDS" "$USER_NAME"
     fi
 }
+
+# Is there no process of the names $2... that works in directory $1?
+nobody_works_in() {
+    local directory="$1" pid
+    shift
+    for pid in "$PROC"/[0-9]*; do
+        first_line "$pid/comm" || continue
+        case " $* " in *" $LINE "*) [ ! "$pid/cwd" -ef "$directory" ] || return 1 ;; esac
+    done
+    return 0
+}

@@ -203,6 +203,18 @@ service_commands() {
     SERVICE_START=$WORDS
 }
 
+# Records that a server is started by command line $1 until command line $2 says that it is up.
+starts_by() {
+    words bring_up "$1" "$2"
+    START_COMMANDS="$START_COMMANDS$WORDS& STARTS=\"\$STARTS \$!\"$NEWLINE"
+}
+
+# Records that a server is down as long as the command of these words succeeds.
+down_while() {
+    words "$@"
+    DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
+}
+
 # Does the service manager agree that unit $1 is that of process $2? What the user named ($3) is believed.
 service_is_of() {
     [ -n "$1" ] && [ -n "$SERVICE_MANAGER" ] || return 1

@@ -555,7 +555,7 @@ fn one_server_that_does_not_start_keeps_no_other_one_down() {
     tree.file("proc/uptime", "9.00 1\n");
     // The servers as engines record them, and one that never comes up.
     let body = "locate_state; mkdir -p \"$OWN\"; bring_up() { [ \"$1\" != broken ] && : >\"$OWN/up.$1\"; }
-        for name in broken sound; do H_START=\"${H_START-}bring_up $name & STARTS=\\\"\\$STARTS \\$!\\\"$NEWLINE\"; done
+        starts_by broken it_is_up; starts_by sound it_is_up; H_START=$START_COMMANDS
         H_METHOD=stop; H_ENGINES=': >\"$HELD_IN/thawed\"'; let_go \"$OWN\" && echo all || echo 'not all'
         cd \"$OWN\" && echo up.* thawed*";
     assert_eq!(tree.run(body), "not all\nup.sound thawed\n");

@@ -93,11 +93,10 @@ custom_remember() {
     service_commands "$CDB_CUSTOM_SERVICE"
     STOP_COMMANDS="$STOP_COMMANDS$SERVICE_STOP$NEWLINE"
     words custom_is_active "$CDB_CUSTOM_SERVICE"
-    words bring_up "$SERVICE_START" "$WORDS"
     # Whoever starts it again asks for it by our functions.
-    START_COMMANDS="$START_COMMANDS$ENGINES_LET_GO$NEWLINE$WORDS& STARTS=\"\$STARTS \$!\"$NEWLINE"
-    words custom_is_inactive "$CDB_CUSTOM_SERVICE"
-    DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
+    START_COMMANDS="$START_COMMANDS$ENGINES_LET_GO$NEWLINE"
+    starts_by "$SERVICE_START" "$WORDS"
+    down_while custom_is_inactive "$CDB_CUSTOM_SERVICE"
 }
 
 custom_is_serving() {

@@ -33,12 +33,10 @@ my_remember() {
         my_remember_command
     fi
     my_client_words "DO 1"
-    words bring_up "$MY_START" "$WORDS"
     STOP_COMMANDS="$STOP_COMMANDS$MY_STOP$NEWLINE"
-    START_COMMANDS="$START_COMMANDS$WORDS& STARTS=\"\$STARTS \$!\"$NEWLINE"
-    # Its pid file is written only when it has opened, and recovered, its files.
-    words my_is_absent "$MY_DATA"
-    DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
+    starts_by "$MY_START" "$WORDS"
+    # Its pid file is written only when it has opened, and recovered, its files; into its data directory it goes before.
+    down_while nobody_works_in "$MY_DATA" mysqld mariadbd
 }
 
 # Does the server leave nothing to recover when it is stopped?

@@ -64,13 +64,3 @@ connection_ended() {
     answer=$(as_user "$uid" "$gid" $LIMIT "$@" --execute="KILL $connection" 2>&1)
     case $answer in *'Unknown thread id'*) return 0 ;; *) return 1 ;; esac
 }
-
-# Does no server work in data directory $1? It changes into it before it opens anything.
-my_is_absent() {
-    local pid
-    for pid in "$PROC"/[0-9]*; do
-        first_line "$pid/comm" || continue
-        case $LINE in mysqld | mariadbd) [ ! "$pid/cwd" -ef "$1" ] || return 1 ;; esac
-    done
-    return 0
-}

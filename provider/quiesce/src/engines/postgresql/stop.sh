@@ -14,11 +14,9 @@ postgresql_remember() {
     # shellcheck disable=SC2086 # LIMIT is words
     words as_user "$PG_ASK_UID" "$PG_ASK_GID" $LIMIT env -i "PATH=$PATH" LC_ALL=C PGCONNECT_TIMEOUT=3 \
         "$PG_PSQL" -XAtqw -h "$PG_SOCKETS" -p "$PG_PORT" -d "${CDB_POSTGRESQL_DATABASE:-postgres}" -c "SELECT 1"
-    words bring_up "$PG_START" "$WORDS"
     STOP_COMMANDS="$STOP_COMMANDS$PG_STOP$NEWLINE"
-    START_COMMANDS="$START_COMMANDS$WORDS& STARTS=\"\$STARTS \$!\"$NEWLINE"
-    words test ! -e "$PG_DATA/postmaster.pid"
-    DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
+    starts_by "$PG_START" "$WORDS"
+    down_while test ! -e "$PG_DATA/postmaster.pid"
 }
 
 # By pg_ctl, with the command line that the server was started by -> PG_STOP, PG_START.

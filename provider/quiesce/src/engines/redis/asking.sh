@@ -66,12 +66,3 @@ rd_is_up() {
     rd_ask "$@" PING
     [ "$RD_ANSWER" = PONG ]
 }
-
-# Does no server of name $1 work in directory $2?
-rd_is_absent() {
-    local pid
-    for pid in "$PROC"/[0-9]*; do
-        first_line "$pid/comm" && [ "$LINE" = "$1" ] && [ "$pid/cwd" -ef "$2" ] && return 1
-    done
-    return 0
-}

@@ -12,11 +12,10 @@ redis_remember() {
     service_commands "$RD_SERVICE"
     STOP_COMMANDS="$STOP_COMMANDS$SERVICE_STOP$NEWLINE"
     rd_server
-    words bring_up "$SERVICE_START" "rd_is_up $RD_SERVER"
     # Whoever starts it again asks it by our functions.
-    START_COMMANDS="$START_COMMANDS$ENGINES_LET_GO$NEWLINE$WORDS& STARTS=\"\$STARTS \$!\"$NEWLINE"
-    words rd_is_absent "$ENGINE-server" "$RD_DIR"
-    DOWN_TESTS="$DOWN_TESTS$WORDS || exit 1$NEWLINE"
+    START_COMMANDS="$START_COMMANDS$ENGINES_LET_GO$NEWLINE"
+    starts_by "$SERVICE_START" "rd_is_up $RD_SERVER"
+    down_while nobody_works_in "$RD_DIR" "$ENGINE-server"
 }
 
 # Does the server still answer? Not when it is gone, and not while it saves by itself, which it does in going down, to a file of its own number.
