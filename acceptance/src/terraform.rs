@@ -79,6 +79,12 @@ impl Terraform {
         Planned::of(self.run(&arguments).await?)
     }
 
+    /// A plan changes nothing, with and without a refresh.
+    pub async fn is_content(&self) -> Result<(), Error> {
+        self.plan(&[]).await?.is_empty()?;
+        self.plan(&["-refresh=false"]).await?.is_empty()
+    }
+
     pub async fn destroy(&self) -> Result<Outcome, Error> {
         self.run(&["destroy", "-auto-approve", "-input=false"])
             .await

@@ -34,6 +34,14 @@ impl Outcome {
         )))
     }
 
+    /// The same for each of `texts`.
+    pub fn failed_saying_all(self, texts: &[&str]) -> Result<(), Error> {
+        let mut texts = texts.iter();
+        texts
+            .try_fold(self, |outcome, text| outcome.failed_saying(text))
+            .map(drop)
+    }
+
     /// Whether `text` stands in the output, however terraform wrapped and framed it.
     pub fn said(&self, text: &str) -> bool {
         unframed(&self.output).contains(&unframed(text))

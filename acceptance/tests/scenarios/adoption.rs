@@ -32,11 +32,6 @@ async fn id(scene: &Scene<'_>) -> Result<String, Error> {
     id.ok_or_else(|| Error::Unexpected(format!("no id in {image}")))
 }
 
-async fn content(scene: &Scene<'_>) -> Result<(), Error> {
-    scene.terraform.plan(&[]).await?.is_empty()?;
-    scene.terraform.plan(&["-refresh=false"]).await?.is_empty()
-}
-
 fn expect(holds: bool, what: impl Into<String>) -> Result<(), Error> {
     if holds {
         return Ok(());
@@ -67,7 +62,7 @@ async fn an_image_imports_into_an_empty_plan(scene: &Scene<'_>) -> Result<(), Er
         .run(&["import", "-input=false", IMAGE, &id])
         .await?
         .succeeded()?;
-    content(scene).await?;
+    scene.terraform.is_content().await?;
     let imported = scene.image().await?;
     for attribute in ["recovery_point", "engine_version", "snapshots", "tags_all"] {
         expect(
@@ -86,7 +81,7 @@ async fn settings_change_in_place(scene: &Scene<'_>) -> Result<(), Error> {
     configured("  description = \"first\"\n  deprecation_time = \"2031-01-31T00:00:20Z\"")?;
     scene.terraform.apply(&[]).await?.succeeded()?;
     let before = id(scene).await?;
-    content(scene).await?;
+    scene.terraform.is_content().await?;
     for settings in [
         "  description = \"second\"\n  deprecation_time = \"2032-01-31T01:00:00+01:00\"",
         "  deregistration_protection = true",
@@ -95,7 +90,7 @@ async fn settings_change_in_place(scene: &Scene<'_>) -> Result<(), Error> {
     ] {
         configured(settings)?;
         scene.terraform.apply(&[]).await?.succeeded()?;
-        content(scene).await?;
+        scene.terraform.is_content().await?;
     }
     let after = id(scene).await?;
     expect(before == after, format!("{before} became {after}"))?;
@@ -154,7 +149,7 @@ async fn a_replacement_without_a_gap(scene: &Scene<'_>) -> Result<(), Error> {
     let access = scene.stage.access();
     without_a_gap(scene, &access, "  triggers = { build = \"1\" }")?;
     scene.terraform.apply(&[]).await?.succeeded()?;
-    content(scene).await?;
+    scene.terraform.is_content().await?;
     let old = id(scene).await?;
     let failing = "  triggers = { build = \"2\" }\n  timeouts = { create = \"1s\" }";
     without_a_gap(scene, &access, failing)?;
@@ -171,7 +166,7 @@ async fn a_replacement_without_a_gap(scene: &Scene<'_>) -> Result<(), Error> {
     let (new, added) = (id(scene).await?, scene.added().await?);
     let replaced = new != old && !added.contains(&old) && added.len() == 4;
     expect(replaced, format!("{old} became {new}: {added:?}"))?;
-    content(scene).await
+    scene.terraform.is_content().await
 }
 
 /// What hashicorp/aws has in its state of an image.
@@ -232,5 +227,5 @@ async fn an_image_of_hashicorp_aws_is_replaced_by_a_proven_one(
     let added = scene.added().await?;
     let replaced = !added.contains(&plain.id) && added.len() == 4;
     expect(replaced, format!("{} is left: {added:?}", plain.id))?;
-    content(scene).await
+    scene.terraform.is_content().await
 }

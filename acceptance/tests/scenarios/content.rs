@@ -44,11 +44,6 @@ fn text(value: &Value) -> Result<String, Error> {
     text.ok_or_else(|| Error::Unexpected(format!("not a string: {value}")))
 }
 
-async fn content(scene: &Scene<'_>) -> Result<(), Error> {
-    scene.terraform.plan(&[]).await?.is_empty()?;
-    scene.terraform.plan(&["-refresh=false"]).await?.is_empty()
-}
-
 /// A new image in place of `old`, which is gone with its snapshots.
 async fn replaced(scene: &Scene<'_>, old: &str) -> Result<(), Error> {
     let new = id(scene).await?;
@@ -56,14 +51,14 @@ async fn replaced(scene: &Scene<'_>, old: &str) -> Result<(), Error> {
     if new == old || added.contains(old) || added.len() != 4 {
         return Err(Error::Unexpected(format!("{old} became {new}: {added:?}")));
     }
-    content(scene).await
+    scene.terraform.is_content().await
 }
 
 async fn an_apply_sets_every_attribute_and_leaves_an_empty_plan(
     scene: &Scene<'_>,
 ) -> Result<(), Error> {
     applied(scene).await?;
-    content(scene).await?;
+    scene.terraform.is_content().await?;
     nothing_drifted(scene).await?;
     let image = scene.image().await?;
     let attributes = [
@@ -158,7 +153,7 @@ resource "consistent_db_image" "orders" {{
     scene.terraform.configure(configuration.text())?;
     scene.terraform.plan(&[]).await?.has_changes()?;
     scene.terraform.apply(&[]).await?.succeeded()?;
-    content(scene).await
+    scene.terraform.is_content().await
 }
 
 async fn tags_change_in_place(scene: &Scene<'_>) -> Result<(), Error> {
@@ -173,7 +168,7 @@ async fn tags_change_in_place(scene: &Scene<'_>) -> Result<(), Error> {
             "{before} became {after} with tag {tag:?}"
         )));
     }
-    content(scene).await
+    scene.terraform.is_content().await
 }
 
 async fn a_trigger_replaces(scene: &Scene<'_>) -> Result<(), Error> {
@@ -236,7 +231,7 @@ async fn a_targeted_apply_leaves_the_rest(scene: &Scene<'_>) -> Result<(), Error
     scene.never_held().await?;
     let target = format!("-target={IMAGE}");
     scene.terraform.apply(&[&target]).await?.succeeded()?;
-    content(scene).await
+    scene.terraform.is_content().await
 }
 
 async fn destroy_leaves_nothing(scene: &Scene<'_>) -> Result<(), Error> {

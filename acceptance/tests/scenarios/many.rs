@@ -29,12 +29,7 @@ resource "consistent_db_image" "each" {{
     ));
     scene.terraform.configure(configuration.text())?;
     scene.terraform.apply(&[]).await?.succeeded()?;
-    scene.terraform.plan(&[]).await?.is_empty()?;
-    scene
-        .terraform
-        .plan(&["-refresh=false"])
-        .await?
-        .is_empty()?;
+    scene.terraform.is_content().await?;
     all_proven(scene, &servers).await?;
     scene.terraform.destroy().await?.succeeded()?;
     for server in servers.iter().filter(|it| **it != scene.stage.instance) {

@@ -5,7 +5,7 @@ use acceptance::{
     configuration::Configuration,
     moment::Moment,
     scene::{NAME, Scene},
-    terraform::{Outcome, Terraform},
+    terraform::Terraform,
 };
 use lab::{
     cloud::faults::{Effect, Fault},
@@ -54,15 +54,8 @@ const UNIT: &str = "postgresql@15-main";
 async fn refused(scene: &Scene<'_>, arguments: &str, words: &[&str]) -> Result<(), Error> {
     scene.configure(arguments)?;
     let outcome = scene.terraform.apply(&[]).await?;
-    says(outcome, words)?;
+    outcome.failed_saying_all(words)?;
     scene.never_held().await
-}
-
-fn says(outcome: Outcome, words: &[&str]) -> Result<(), Error> {
-    words
-        .iter()
-        .try_fold(outcome, |outcome, words| outcome.failed_saying(words))
-        .map(drop)
 }
 
 async fn sql(scene: &Scene<'_>, statement: &str) -> Result<(), Error> {
@@ -100,10 +93,8 @@ async fn no_server(scene: &Scene<'_>) -> Result<(), Error> {
 /// The stopped server is no hold of ours.
 async fn refused_while_down(scene: &Scene<'_>) -> Result<(), Error> {
     scene.configure(ARGUMENTS)?;
-    says(
-        scene.terraform.apply(&[]).await?,
-        &["No PostgreSQL server runs on this guest"],
-    )
+    let outcome = scene.terraform.apply(&[]).await?;
+    outcome.failed_saying_all(&["No PostgreSQL server runs on this guest"])
 }
 
 /// Refused with both named; choosing one helps.
@@ -153,7 +144,7 @@ async fn a_hold_in_progress(scene: &Scene<'_>) -> Result<(), Error> {
     let configuration = Configuration::new(&scene.stage.access());
     let other = configuration.image("other", "other", &scene.stage.instance, ARGUMENTS);
     second.configure(other.text())?;
-    says(second.apply(&[]).await?, &["hold"])?;
+    second.apply(&[]).await?.failed_saying_all(&["hold"])?;
     scene.finish(first).await?.succeeded()?;
     scene.held_times(1).await?;
     scene.image_is_clean().await
@@ -162,7 +153,7 @@ async fn a_hold_in_progress(scene: &Scene<'_>) -> Result<(), Error> {
 /// Read-only checks run when the plan is made.
 async fn refused_by_the_plan(scene: &Scene<'_>, words: &[&str]) -> Result<(), Error> {
     let plan = scene.terraform.plan(&[]).await?.is_refused()?;
-    says(plan, words)?;
+    plan.failed_saying_all(words)?;
     scene.never_held().await
 }
 

@@ -3,7 +3,6 @@
 
 use acceptance::{Error, scene::Scene, terraform::Outcome};
 
-use super::says;
 use crate::{Scenario, scenarios};
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -29,9 +28,7 @@ async fn commands_that_do_nothing_give_one_cut(scene: &Scene<'_>) -> Result<(), 
 
 /// The database's own hold is ours, and goes on in time.
 async fn a_thaw_that_hangs(scene: &Scene<'_>) -> Result<(), Error> {
-    says(
-        applied(scene, "true", "sleep 300").await?,
-        &["thaw command", "did not end"],
-    )?;
+    let outcome = applied(scene, "true", "sleep 300").await?;
+    outcome.failed_saying_all(&["thaw command", "did not end"])?;
     scene.nothing_left().await
 }

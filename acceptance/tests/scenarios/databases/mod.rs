@@ -89,15 +89,8 @@ async fn clean(scene: &Scene<'_>, own: &str, method: &str) -> Result<(), Error> 
 async fn refused(scene: &Scene<'_>, own: &str, words: &[&str]) -> Result<(), Error> {
     scene.configure(&arguments(scene, own, "auto"))?;
     let outcome = scene.terraform.apply(&[]).await?;
-    says(outcome, words)?;
+    outcome.failed_saying_all(words)?;
     scene.never_held().await
-}
-
-fn says(outcome: Outcome, words: &[&str]) -> Result<(), Error> {
-    words
-        .iter()
-        .try_fold(outcome, |outcome, words| outcome.failed_saying(words))
-        .map(drop)
 }
 
 /// Applies while a script does something in the guest as soon as writes are held.
@@ -164,5 +157,5 @@ async fn a_server_that_is_down(scene: &Scene<'_>) -> Result<(), Error> {
     let applied = scene.terraform.apply(&[]).await;
     scene.in_guest(&["systemctl", "start", unit]).await?;
     // The server that was stopped by hand is no hold of ours.
-    says(applied?, &["server", "runs on this guest"])
+    applied?.failed_saying_all(&["server", "runs on this guest"])
 }

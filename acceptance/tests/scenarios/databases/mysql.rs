@@ -3,7 +3,7 @@
 use acceptance::{Error, scene::Scene};
 use lab::cloud::faults::{Effect, Fault};
 
-use super::{SLOW, arguments, clean, meddled, refused, says};
+use super::{SLOW, arguments, clean, meddled, refused};
 use crate::{Scenario, scenarios};
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -44,7 +44,7 @@ async fn a_long_query(scene: &Scene<'_>) -> Result<(), Error> {
     if applied.said("secret") || applied.said("SLEEP") {
         return Err(Error::Unexpected(applied.to_string()));
     }
-    says(applied, &["root@localhost", " s", "lock_wait_timeout"])?;
+    applied.failed_saying_all(&["root@localhost", " s", "lock_wait_timeout"])?;
     scene.nothing_left().await
 }
 
@@ -107,7 +107,7 @@ async fn torn_pages_possible(scene: &Scene<'_>) -> Result<(), Error> {
     scene.held_times(1).await?;
     let reset = format!("rm -f /etc/mysql/m*.conf.d/zzz-torn.cnf; systemctl restart {unit}");
     scene.in_guest(&["sh", "-ec", &reset]).await?;
-    says(applied, &["innodb_doublewrite"])
+    applied.failed_saying_all(&["innodb_doublewrite"])
 }
 
 async fn an_account_that_is_not_let_in(scene: &Scene<'_>) -> Result<(), Error> {
