@@ -14,7 +14,7 @@ use crate::CallError;
 
 const ACTION: &str = "ec2:CreateImage";
 /// A capture's call answers within seconds, later for many volumes; the protocol gives up earlier where a hold ends earlier.
-const LIMIT: Duration = Duration::from_mins(1);
+pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 /// There is no client token: this is called once, and an answer that is lost leaves the session's tags to look for.
 pub(super) async fn create_image(
@@ -40,7 +40,7 @@ pub(super) async fn create_image(
             &ours,
         )?)
         .customize()
-        .config_override(patient())
+        .config_override(within(LIMIT))
         .send()
         .await
         .map_err(|error| CallError::of(ACTION, &error))?;
@@ -53,6 +53,7 @@ pub(super) async fn create_image(
     }
 }
 
-pub(super) fn patient() -> Builder {
-    Builder::new().timeout_config(TimeoutConfig::builder().operation_timeout(LIMIT).build())
+/// The configuration of a call that may take longer than others.
+pub(super) fn within(limit: Duration) -> Builder {
+    Builder::new().timeout_config(TimeoutConfig::builder().operation_timeout(limit).build())
 }

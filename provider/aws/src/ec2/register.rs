@@ -4,12 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_ec2::{
     Client,
-    config::{Builder, timeout::TimeoutConfig},
     types::{BlockDeviceMapping, ResourceType},
 };
 use quiesce::ports::{CaptureRequest, ImageId, ObservedSnapshot, Retry};
 
-use super::{blueprint::Blueprint, images, tags};
+use super::{begin, blueprint::Blueprint, images, tags};
 use crate::CallError;
 
 pub(super) const ACTION: &str = "ec2:RegisterImage";
@@ -47,10 +46,7 @@ pub(super) async fn register(
         .set_ramdisk_id(blueprint.ramdisk.clone())
         .set_root_device_name(blueprint.root_device_name.clone())
         .customize()
-        .config_override(
-            Builder::new()
-                .timeout_config(TimeoutConfig::builder().operation_timeout(LIMIT).build()),
-        )
+        .config_override(begin::within(LIMIT))
         .send()
         .await
         .map_err(|error| CallError::of(ACTION, &error));

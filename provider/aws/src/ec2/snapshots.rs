@@ -31,7 +31,7 @@ pub(super) async fn create_snapshots(
         .description(format!("For the image {} of {instance_id}", request.name))
         .tag_specifications(tags)
         .customize()
-        .config_override(begin::patient())
+        .config_override(begin::within(begin::LIMIT))
         .send()
         .await
         .map_err(|error| CallError::of(ACTION, &error))?;
