@@ -42,6 +42,11 @@ pub(super) fn in_cgroup(cgroup: &Path, program: &str) -> Command {
     command
 }
 
+/// Runs what follows as a child, and waits for it. nsenter(1) would do so too, but it stops with a child that is stopped,
+/// and a shutdown stops everything for a moment: nobody continues nsenter, the child that was killed stays a zombie, and
+/// the instance's systemd waits 90 s for it.
+const WAIT: &str = r#""$@"; exit $?"#;
+
 /// A command that runs as root in the namespaces of the instance whose first process is `init`, in `cgroup`.
 pub(super) fn inside<A: AsRef<OsStr>>(
     init: u32,
@@ -52,7 +57,9 @@ pub(super) fn inside<A: AsRef<OsStr>>(
     command
         .args(["--target", &init.to_string()])
         .args(["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"])
-        .args(["--root", "--wd", "--", "env", "-i", "HOME=/root"])
+        .args(["--root", "--wd", "--no-fork", "--"])
+        .args(["sh", "-c", WAIT, "wait"])
+        .args(["env", "-i", "HOME=/root"])
         .arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .args(argv);
     command

@@ -154,3 +154,18 @@ async fn pulling_the_plug_loses_what_was_only_in_memory() {
     machine.terminate().await.unwrap();
     lab.close().await;
 }
+
+/// As a shutdown does with everything that runs: the command goes on, and whoever waits for it learns of its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_is_stopped_and_continued_ends() {
+    let lab = Lab::open().await;
+    let machine = lab.boot("i-0fff", Vec::new()).await;
+    let script = "(sleep 0.5; kill -CONT $$) & kill -STOP $$; wait; echo on";
+    let output = machine
+        .exec(&["sh", "-c", script], b"", Duration::from_secs(20))
+        .await
+        .unwrap();
+    assert_eq!(output.stdout, "on\n");
+    machine.terminate().await.unwrap();
+    lab.close().await;
+}
