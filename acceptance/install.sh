@@ -8,8 +8,8 @@ set -eu
 
 # The build: the AWS SDK's TLS is C.
 packages="build-essential cmake ca-certificates"
-# The lab: root file systems, file systems, loop devices, namespaces.
-packages="$packages debian-archive-keyring e2fsprogs hostname mmdebstrap mount procps util-linux xfsprogs"
+# The lab: root file systems, file systems, loop devices, namespaces, calls to its EC2.
+packages="$packages curl debian-archive-keyring e2fsprogs hostname mmdebstrap mount procps util-linux xfsprogs"
 # The tests: other guests' shells and file systems, linters, PostgreSQL of other ages (an npm package brings them), MariaDB, Redis, Python.
 test_packages="btrfs-progs busybox dash iproute2 mariadb-client-core mariadb-server-core npm patchelf postgresql-15 python3-venv redis-tools shellcheck"
 
