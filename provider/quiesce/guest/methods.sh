@@ -158,6 +158,8 @@ hold_by_stop() {
             "Close long-running sessions before the image is taken, or raise max_hold_seconds."
         return 1
     fi
+    # From now on nobody may change what `untouched` looks at.
+    : >"$OWN/stopped"
     sync_mounts "$HOLD_UNTIL" 2 || sync_failed
 }
 

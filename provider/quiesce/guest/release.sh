@@ -113,10 +113,15 @@ $TEXT
 WITNESS
 }
 
-# Nothing that the start commands would bring up is up already.
+# Nothing that the start commands would bring up is up already, or was in between.
 verify_stopped() {
     slurp "$OWN/down" || return 0
-    (eval "$TEXT") || broken stopped "The server was started during the hold."
+    (eval "$TEXT") || broken stopped "The server was started during the hold, or its files were changed."
+}
+
+# Has none of these files and directories changed since the servers were down? One that is not there has not.
+untouched() {
+    [ -z "$(find "$@" -prune -newer "$OWN/stopped" -print 2>/dev/null)" ]
 }
 
 # ---- answers ----------------------------------------------------------------------------------------------------------

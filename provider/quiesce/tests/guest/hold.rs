@@ -286,6 +286,11 @@ fn a_server_that_was_resumed_and_stopped_again_shows_by_what_it_did() {
 fn a_server_started_during_the_hold_shows() {
     let broken = broken_by(Method::Stop, |_, cluster, _| cluster.ctl("start"));
     assert_eq!(broken, ["stopped"]);
+    let broken = broken_by(Method::Stop, |_, cluster, _| {
+        cluster.ctl("start");
+        cluster.ctl("stop");
+    });
+    assert_eq!(broken, ["stopped"]);
 }
 
 #[test]

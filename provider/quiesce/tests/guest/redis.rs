@@ -243,12 +243,8 @@ fn the_switch_lets_clients_write_too() {
     }
 }
 
-#[test]
-fn a_server_is_stopped_and_started_by_its_service() {
-    let guest = Guest::new();
-    let data = volume(&guest);
-    let store = Store::start(&guest, "redis", &format!("{data}/store"), 7001, AOF);
-    store.ask("SET counter 7");
+/// Makes `store` the service of that name.
+fn serve(guest: &Guest, store: &Store<'_>) {
     guest.sh(&format!(
         "cat >/run/service <<'SERVICE'\n#!/bin/bash\n[ $1 = store ] || exit 1
          case $2 in stop) {stop}; while [ -S {socket} ]; do sleep 0.02; done ;; start) {start} ;; esac\nSERVICE
@@ -257,6 +253,15 @@ fn a_server_is_stopped_and_started_by_its_service() {
         socket = store.socket(),
         start = store.command(AOF),
     ));
+}
+
+#[test]
+fn a_server_is_stopped_and_started_by_its_service() {
+    let guest = Guest::new();
+    let data = volume(&guest);
+    let store = Store::start(&guest, "redis", &format!("{data}/store"), 7001, AOF);
+    store.ask("SET counter 7");
+    serve(&guest, &store);
     let session = session(&guest, "redis", Method::Stop, &data)
         .with("service", "store")
         .lasting(Duration::from_secs(20));
@@ -266,4 +271,26 @@ fn a_server_is_stopped_and_started_by_its_service() {
     assert_eq!(released["outcome"], "held", "{released:#}");
     assert_eq!(store.ask("GET counter"), "7");
     assert_eq!(store.counter_in(&format!("{captured}/store"), AOF), 7);
+}
+
+/// It is down again at the release, but has appended in between.
+#[test]
+fn a_server_that_was_started_and_stopped_in_between_shows() {
+    let guest = Guest::new();
+    let data = volume(&guest);
+    let store = Store::start(&guest, "redis", &format!("{data}/store"), 7001, AOF);
+    serve(&guest, &store);
+    let session = session(&guest, "redis", Method::Stop, &data)
+        .with("service", "store")
+        .lasting(Duration::from_secs(20));
+    session.held();
+    guest.sh(&format!(
+        "service store start >/dev/null 2>&1 </dev/null; until {}; do sleep 0.05; done 2>/dev/null",
+        store.client("SET counter 8")
+    ));
+    guest.sh("service store stop >/dev/null");
+    let released = session.release();
+    assert_eq!(released["outcome"], "lapsed", "{released:#}");
+    assert_eq!(released["broken"][0]["link"], "stopped", "{released:#}");
+    assert_eq!(store.ask("GET counter"), "8");
 }

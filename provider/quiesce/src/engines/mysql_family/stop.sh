@@ -37,6 +37,8 @@ my_remember() {
     starts_by "$MY_START" "$WORDS"
     # Its pid file is written only when it has opened, and recovered, its files; into its data directory it goes before.
     down_while nobody_works_in "$MY_DATA" mysqld mariadbd
+    # One that was started and stopped again has made and removed its temporary tablespace.
+    down_while untouched "$MY_DATA/"
 }
 
 # Does the server leave nothing to recover when it is stopped?

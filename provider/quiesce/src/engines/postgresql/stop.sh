@@ -17,6 +17,8 @@ postgresql_remember() {
     STOP_COMMANDS="$STOP_COMMANDS$PG_STOP$NEWLINE"
     starts_by "$PG_START" "$WORDS"
     down_while test ! -e "$PG_DATA/postmaster.pid"
+    # One that was started and stopped again has made that file in between.
+    down_while untouched "$PG_DATA/"
 }
 
 # By pg_ctl, with the command line that the server was started by -> PG_STOP, PG_START.

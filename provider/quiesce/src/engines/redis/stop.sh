@@ -16,6 +16,8 @@ redis_remember() {
     START_COMMANDS="$START_COMMANDS$ENGINES_LET_GO$NEWLINE"
     starts_by "$SERVICE_START" "rd_is_up $RD_SERVER"
     down_while nobody_works_in "$RD_DIR" "$ENGINE-server"
+    # One that was started and stopped again has saved, or appended, whatever it was told.
+    down_while untouched "$RD_DIR/" "$RD_DIR/$RD_AOF_NAME" ${RD_AOF_DIR:+"$RD_DIR/$RD_AOF_DIR"/ "$RD_DIR/$RD_AOF_DIR"/*}
 }
 
 # Does the server still answer? Not when it is gone, and not while it saves by itself, which it does in going down, to a file of its own number.
