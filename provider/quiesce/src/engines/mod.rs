@@ -3,6 +3,7 @@
 //! One folder per engine. Schema, docs and scripts derive from [`ENGINES`]; nothing else lists engines by name. A page about each
 //! (docs/guides/engine-<name>.md) is written from the same definition by `cargo xtask docs`.
 
+mod application;
 mod custom;
 mod mariadb;
 mod mysql;

@@ -1,6 +1,6 @@
 //! Whatever the user knows how to hold: paths that our hold covers, and commands of the user's own around it.
 
-use super::{Engine, EngineOption, OptionKind, Recipe, Statement};
+use super::{Engine, EngineOption, OptionKind, Recipe, Statement, application};
 
 pub(super) const CUSTOM: Engine = Engine {
     name: "custom",
@@ -15,11 +15,7 @@ pub(super) const CUSTOM: Engine = Engine {
         purpose: "`freeze` and `check` in `hold`; `check` and `thaw` in `release`, `thaw` also by the dead-man's switch.",
     }],
     options: &[
-        EngineOption {
-            name: "paths",
-            kind: OptionKind::Paths,
-            docs: "The directories and files that belong together. All of them are held at once and have to lie on EBS volumes.",
-        },
+        application::PATHS_OPTION,
         EngineOption {
             name: "freeze",
             kind: OptionKind::Shell {
@@ -44,20 +40,23 @@ pub(super) const CUSTOM: Engine = Engine {
             kind: OptionKind::Seconds,
             docs: "How long each command may take, in seconds. Default: 10.",
         },
-        EngineOption {
-            name: "service",
-            kind: OptionKind::Text,
-            docs: "The service whose processes write to the paths: paused by method `pause`, stopped and started by method \
-                   `stop`.",
-        },
+        application::SERVICE_OPTION,
     ],
     recipe: Recipe::Bracket {
-        functions: &[COMMANDS, include_str!("paths.sh"), include_str!("guest.sh")],
+        functions: &[
+            application::COMMANDS,
+            application::ACTIVE,
+            application::PATHS,
+            application::FIND,
+            include_str!("guest.sh"),
+        ],
         checks: &[],
         stop: &[],
         hold: &[],
-        let_go: &[COMMANDS],
+        let_go: &[
+            application::COMMANDS,
+            application::ACTIVE,
+            include_str!("verify.sh"),
+        ],
     },
 };
-
-const COMMANDS: &str = include_str!("commands.sh");

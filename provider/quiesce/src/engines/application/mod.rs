@@ -1,0 +1,21 @@
+//! What engines have in common that know of an application only what the user says: paths, a service, and commands that run around
+//! our hold.
+
+use super::{EngineOption, OptionKind};
+
+pub(super) const COMMANDS: &str = include_str!("commands.sh");
+pub(super) const ACTIVE: &str = include_str!("active.sh");
+pub(super) const PATHS: &str = include_str!("paths.sh");
+pub(super) const FIND: &str = include_str!("find.sh");
+
+pub(super) const PATHS_OPTION: EngineOption = EngineOption {
+    name: "paths",
+    kind: OptionKind::Paths,
+    docs: "The directories and files that belong together. All of them are held at once and have to lie on EBS volumes.",
+};
+
+pub(super) const SERVICE_OPTION: EngineOption = EngineOption {
+    name: "service",
+    kind: OptionKind::Text,
+    docs: "The service whose processes write to the paths: paused by method `pause`, stopped and started by method `stop`.",
+};
