@@ -9,6 +9,7 @@ mod captures;
 mod commands;
 mod content;
 mod databases;
+mod documents;
 mod kills;
 mod limits;
 mod logs;
@@ -90,6 +91,7 @@ fn trials(runtime: &Arc<Runtime>, theatres: &Arc<Theatres>) -> Vec<Trial> {
         captures::all(),
         kills::all(),
         commands::all(),
+        documents::all(),
         databases::all(),
     ];
     let mut all: Vec<Scenario> = chapters.into_iter().flatten().collect();

@@ -15,7 +15,7 @@ use lab::cloud::{
 };
 use serde_json::Value;
 
-use crate::{Scenario, scenarios};
+use crate::{Scenario, documents, scenarios};
 
 pub(crate) fn all() -> Vec<Scenario> {
     scenarios![
@@ -44,6 +44,9 @@ async fn every_permission_asked_for_is_needed(scene: &Scene<'_>) -> Result<(), E
         scene.configure(&format!("{ARGUMENTS}\n  {setting}"))?;
         scene.terraform.apply(&[]).await?.succeeded()?;
     }
+    scene.terraform.destroy().await?.succeeded()?;
+    documents::configure(scene, "freezes", "}").await?;
+    scene.terraform.apply(&[]).await?.succeeded()?;
     scene.terraform.destroy().await?.succeeded()?;
     scene.configure(&format!("{ARGUMENTS}\n  capture = \"create_snapshots\""))?;
     scene.terraform.apply(&[]).await?.succeeded()?;

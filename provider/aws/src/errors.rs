@@ -252,6 +252,10 @@ fn advice(code: &str) -> &'static str {
         "ConcurrentSnapshotLimitExceeded" => {
             "Too many snapshots of the same volume are still pending: wait until one completes"
         }
+        "InvalidDocument" | "InvalidDocumentVersion" => {
+            "SSM has no document of this name and version here: check both, the region, and whether the document is shared with \
+             this account"
+        }
         // SSM's answer for an instance that it does not manage, or whose agent is gone.
         "InvalidInstanceId" => crate::ssm::NOT_MANAGED,
         _ if is_throttle(code) => "AWS throttles the calls of this account in this region",

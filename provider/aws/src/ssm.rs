@@ -4,6 +4,7 @@
 //! ends every hold, and the protocol's release follows in any case.
 
 pub mod agent;
+pub mod documents;
 mod pace;
 
 use std::time::{Duration, Instant};

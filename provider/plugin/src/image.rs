@@ -5,6 +5,7 @@ mod condition;
 mod create;
 mod delete;
 mod deprecation;
+pub(crate) mod documents;
 pub(crate) mod engines;
 mod facts;
 #[cfg(test)]

@@ -11,13 +11,16 @@ LC_ALL=C
 IFS=' 	
 '
 export PATH LC_ALL
-unset CDPATH ENV
+unset CDPATH ENV TMPDIR
 cd /
 
 PROC=/proc
 SYS=/sys
 DEV=/dev
 STATE=/run/consistent
+# Where an old bash (before 5.1) that is called /bin/sh writes here-documents to, which has to be no file system that is frozen. Not exported.
+# shellcheck disable=SC2034
+TMPDIR=$STATE
 NEWLINE='
 '
 TAB='	'

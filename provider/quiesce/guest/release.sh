@@ -43,6 +43,8 @@ let_go_of_session() {
     BROKEN="$BROKEN$UNHELD"
     # What an engine gave up to let go, whoever tried.
     ! first_line "$OWN/left" || broken "${LINE%% *}" "${LINE#* }"
+    # What an engine found to have been let go before, when it let go.
+    ! first_line "$OWN/lapsed" || broken "${LINE%% *}" "${LINE#* }"
     answer "$released"
 }
 
@@ -82,8 +84,17 @@ verify() {
     esac
 }
 
-# Not one sector was written beneath the frozen file systems. That they are frozen shows when they are thawed.
+# That file systems are frozen shows when they are thawed, and of those that are not ours to thaw, when they cannot be frozen.
 verify_frozen() {
+    local frozen
+    verify_unwritten
+    for frozen in "$OWN"/theirs.*; do
+        ! first_line "$frozen" || frozen_by_others "${frozen##*.}" "$LINE" || broken frozen "$LINE was not frozen any more."
+    done
+}
+
+# Not one sector was written beneath the frozen file systems.
+verify_unwritten() {
     local entry devices=""
     slurp "$OWN/witness" || return 0
     for entry in $TEXT; do
@@ -91,6 +102,16 @@ verify_frozen() {
     done
     written "$devices"
     [ "$WRITTEN" = "$TEXT" ] || broken writes "Sectors were written during the hold: $TEXT became $WRITTEN."
+}
+
+# Is mount number $1 at $2 still frozen, though not by us? What this freezes instead is let go like what the hold froze.
+frozen_by_others() {
+    unspell "$2"
+    : >"$OWN/worker.$1"
+    ! fsfreeze --freeze "$PLAIN" </dev/null >/dev/null 2>"$OWN/said.$1" || return 1
+    rm -f "$OWN/worker.$1"
+    slurp "$OWN/said.$1"
+    case $TEXT in *busy*) ;; *) return 1 ;; esac
 }
 
 # Every process is still there, still paused, and has done nothing.

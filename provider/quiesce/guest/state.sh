@@ -16,6 +16,8 @@
 #     start, down                how what is stopped is started again, and what tells that it is still down
 #     engines                    how what the engines hold themselves is let go: functions, and their calls
 #     left                       "link detail": what an engine could not let go and gave up
+#     lapsed                     "link detail": what an engine found to have been let go before
+#     theirs.<n>                 the mount point of a file system that an engine's own command froze, and has to thaw
 #     witness                    what must not have moved when the hold is let go
 #     claim/                     made (atomically) by the first who lets go
 #     switch.first, switch.spare "pid start" of the two switches; fired: "uptime reason"

@@ -5,6 +5,7 @@
 
 pub mod capture;
 mod clock;
+pub mod document;
 pub mod engines;
 pub mod error;
 pub mod evidence;

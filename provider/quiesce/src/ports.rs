@@ -9,6 +9,47 @@ use time::OffsetDateTime;
 
 use crate::{capture::CaptureCall, session::SessionId};
 
+/// Reads documents of the service that runs scripts; touches none.
+pub trait Documents: Sync {
+    type Error: std::error::Error + Send;
+
+    /// What the service knows of `version` of the document: a number, `$DEFAULT` or `$LATEST`.
+    fn describe(
+        &self,
+        name: &str,
+        version: &str,
+    ) -> impl Future<Output = Result<DocumentFacts, Self::Error>> + Send;
+
+    /// The content of exactly this version.
+    fn content(
+        &self,
+        name: &str,
+        version: &str,
+        format: Format,
+    ) -> impl Future<Output = Result<String, Self::Error>> + Send;
+}
+
+/// One version of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentFacts {
+    pub version: u64,
+    pub hash: String,
+    /// `Sha256`; `Sha1` of documents made long ago.
+    pub hash_type: String,
+    /// `Active` where it can be run.
+    pub status: String,
+    /// `Linux`, `Windows`, `MacOS`.
+    pub platforms: Vec<String>,
+    pub format: Format,
+}
+
+/// What a document is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Yaml,
+}
+
 /// One instance on which scripts run as root.
 pub trait Guest: Send + Sync + 'static {
     /// Runs `script` and waits for its final answer, at most `within` (dispatch and reply included).

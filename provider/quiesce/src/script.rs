@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    engines::{self, Options, Recipe},
+    engines::{self, EngineOption, OptionKind, Options, Recipe},
     method::Method,
     ports::Script,
     session::SessionId,
@@ -85,6 +85,7 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
         hold_values(hold),
         assignment("CDB_FLUSH_LIMIT_MS", &milliseconds(FLUSH_LIMIT)),
         assignment("CDB_ARMED_LIMIT_MS", &milliseconds(armed_limit)),
+        document_texts(hold),
     ]
     .concat();
     // The switch outlives this script, which therefore carries its text as a value, and runs it too: most of it is
@@ -115,6 +116,17 @@ pub fn hold(hold: &Hold<'_>) -> Script {
     // It begins within the time that a hold may last, and takes at most half of that.
     let limit = 2 * hold.max_hold + MARGIN;
     script("hold", &hold_values(hold), &(let_go + &bare(&text)), limit)
+}
+
+/// The text of the document that an engine runs, brought to the guest once: whatever runs it later finds it there.
+fn document_texts(hold: &Hold<'_>) -> String {
+    let mark = format!("@consistent-{}@", hold.session);
+    let texts = hold.engines.iter().filter_map(|options| {
+        let packed = options.document()?.packed(hold.session, &mark);
+        let name = format!("CDB_{}_TEXT", options.name()).to_uppercase();
+        Some(assignment(&name, &packed))
+    });
+    texts.collect()
 }
 
 fn hold_values(hold: &Hold<'_>) -> String {
@@ -171,12 +183,28 @@ fn common(session: &SessionId) -> String {
 fn engine_values(engines: &[Options]) -> String {
     let names: Vec<_> = engines.iter().map(Options::name).collect();
     let told = engines.iter().flat_map(|options| {
-        options.iter().map(|(option, value)| {
+        let on_the_guest = |option: &EngineOption| option.kind != OptionKind::DocumentParameters;
+        let told = options.iter().filter(move |(it, _)| on_the_guest(it));
+        told.map(|(option, value)| {
             let name = format!("CDB_{}_{}", options.name(), option.name).to_uppercase();
             assignment(&name, value.unwrap_or_default())
         })
     });
-    assignment("CDB_ENGINES", &names.join(" ")) + &told.collect::<String>()
+    let documents = engines.iter().map(document_values);
+    assignment("CDB_ENGINES", &names.join(" ")) + &told.chain(documents).collect::<String>()
+}
+
+/// How the document that an engine runs is run.
+fn document_values(options: &Options) -> String {
+    let Some(document) = options.document() else {
+        return String::new();
+    };
+    let named = |what: &str| format!("CDB_{}_{what}", options.name()).to_uppercase();
+    [
+        assignment(&named("INTERPRETER"), document.interpreter()),
+        assignment(&named("RUN"), &document.command_line()),
+    ]
+    .concat()
 }
 
 /// Every server's process that is known by name, with the engine to ask for it by: "name engine" a line.

@@ -18,7 +18,7 @@ use self::model::{Problem, ReadinessQuery};
 use crate::{
     client::Client,
     diagnose,
-    image::{capture, method, needed, preflight},
+    image::{capture, documents, method, needed, preflight},
 };
 
 pub(crate) struct ReadinessSource;
@@ -84,6 +84,7 @@ async fn ask(
     config: &ReadinessQuery,
 ) -> Result<Result<Readiness, Cause>> {
     let engines = config.engines.chosen()?;
+    let engines = documents::resolved(&client.clients, engines).await?;
     let choice = method::choice(config.method.known().map_or("auto", String::as_str));
     let ec2 = client.clients.ec2().await.map_err(diagnose::config)?;
     let ssm = client.clients.ssm().await.map_err(diagnose::config)?;

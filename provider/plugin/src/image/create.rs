@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use super::{
-    capture, condition, method,
+    capture, condition, documents, method,
     model::{ImageModel, Quiesce},
     naming, needed,
     private::{LEFT_SESSION, REPLACES},
@@ -45,6 +45,7 @@ pub(super) async fn create(
     let instance_id = needed(&planned.source_instance_id, "source_instance_id")?.clone();
     let ec2 = client.clients.ec2().await.map_err(diagnose::config)?;
     let ssm = client.clients.ssm().await.map_err(diagnose::config)?;
+    run.engines = documents::resolved(&client.clients, run.engines).await?;
     let (name, replaced) = (&run.image.name, replaced.as_deref());
     let waiting = Box::pin(naming::wait_for_name(
         &client.clients,

@@ -68,8 +68,8 @@ impl Engines {
     }
 
     /// Is anything told that is kept in no tag of the image?
-    pub(super) fn hold_shell(&self) -> bool {
-        self.told().any(|(_, option, _)| option.kind.is_shell())
+    pub(super) fn hold_private(&self) -> bool {
+        self.told().any(|(_, option, _)| option.kind.is_private())
     }
 
     /// Every option that is told, with all that is told of its engine.
@@ -121,13 +121,18 @@ fn option_attribute(engine: &'static Engine, option: &'static EngineOption) -> A
             .map(drop)
             .map_err(|it| objection(&it))
     };
+    let mode = if option.kind.is_required() {
+        Mode::Required
+    } else {
+        Mode::Optional
+    };
     match option.kind {
         OptionKind::Port | OptionKind::Seconds => {
-            let attribute = Attribute::new::<Value<u16>>(name, docs, Mode::Optional);
+            let attribute = Attribute::new::<Value<u16>>(name, docs, mode);
             attribute.validate::<u16>(move |number: &u16| judge(number.to_string()))
         }
         OptionKind::Paths => {
-            let attribute = Attribute::new::<Value<BTreeSet<String>>>(name, docs, Mode::Required);
+            let attribute = Attribute::new::<Value<BTreeSet<String>>>(name, docs, mode);
             attribute.validate::<BTreeSet<String>>(move |paths: &BTreeSet<String>| {
                 if paths.iter().any(|path| path.contains('\n')) {
                     return Err("Must not hold control characters.".to_owned());
@@ -135,8 +140,20 @@ fn option_attribute(engine: &'static Engine, option: &'static EngineOption) -> A
                 judge(lines(paths))
             })
         }
-        OptionKind::Text | OptionKind::Path | OptionKind::Shell { .. } => {
-            let attribute = Attribute::new::<Value<String>>(name, docs, Mode::Optional);
+        OptionKind::DocumentParameters => {
+            let attribute =
+                Attribute::new::<Value<BTreeMap<String, Value<String>>>>(name, docs, mode);
+            attribute.validate::<BTreeMap<String, String>>(
+                move |parameters: &BTreeMap<String, String>| judge(json(parameters)),
+            )
+        }
+        OptionKind::Text
+        | OptionKind::Path
+        | OptionKind::Shell { .. }
+        | OptionKind::Document
+        | OptionKind::DocumentVersion
+        | OptionKind::DocumentHash => {
+            let attribute = Attribute::new::<Value<String>>(name, docs, mode);
             attribute.validate::<String>(move |text: &str| judge(text.to_owned()))
         }
     }
@@ -180,10 +197,20 @@ fn as_text(kind: OptionKind, cty: Cty) -> Result<Option<String>, DecodeError> {
         OptionKind::Paths => {
             Ok(Option::<BTreeSet<String>>::decode(cty)?.map(|paths| lines(&paths)))
         }
-        OptionKind::Text | OptionKind::Path | OptionKind::Shell { .. } => {
-            Option::<String>::decode(cty)
+        OptionKind::DocumentParameters => {
+            Ok(Option::<BTreeMap<String, String>>::decode(cty)?.map(|it| json(&it)))
         }
+        OptionKind::Text
+        | OptionKind::Path
+        | OptionKind::Shell { .. }
+        | OptionKind::Document
+        | OptionKind::DocumentVersion
+        | OptionKind::DocumentHash => Option::<String>::decode(cty),
     }
+}
+
+fn json(parameters: &BTreeMap<String, String>) -> String {
+    serde_json::Value::from_iter(parameters.clone()).to_string()
 }
 
 fn lines(paths: &BTreeSet<String>) -> String {

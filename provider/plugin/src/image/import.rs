@@ -87,8 +87,8 @@ fn remark(id: &str, record: Option<&Record>) -> Option<Diagnostic> {
     let (what, why) = match record {
         Some(record) if record.is_whole => return None,
         Some(_) => (
-            "its engine's commands",
-            "they are shell text, which no tag keeps",
+            "its engine's commands, or what its document is passed",
+            "no tag keeps that",
         ),
         None => (
             "its engine's options, quiesce, triggers and timeouts",

@@ -13,7 +13,7 @@ use consistent_aws::{
 use quiesce::capture::CaptureCall;
 use tfplug::{Diagnostic, Diagnostics};
 
-use super::{capture, model::ImageModel, young};
+use super::{capture, documents, model::ImageModel, young};
 use crate::diagnose;
 
 /// Everything that stands in the way of creating `planned` in place of `replaced`, as far as it is known yet.
@@ -22,7 +22,7 @@ pub(super) async fn problems(
     planned: &ImageModel,
     replaced: Option<&str>,
 ) -> Diagnostics {
-    let (server, name) = tokio::join!(
+    let (server, name, document) = tokio::join!(
         async {
             match planned.source_instance_id.known() {
                 Some(id) => Box::pin(server_problems(clients, id, planned)).await,
@@ -35,9 +35,10 @@ pub(super) async fn problems(
                 None => Ok(None),
             }
         },
+        document_problem(clients, planned),
     );
     match (server, name) {
-        (Ok(server), Ok(name)) => server.into_iter().chain(name).collect(),
+        (Ok(server), Ok(name)) => server.into_iter().chain(name).chain(document).collect(),
         // What keeps us from asking is the same for both questions, more often than not.
         (Err(one), Err(other)) if one == other => one.into(),
         (server, name) => {
@@ -70,6 +71,12 @@ async fn server_problems(
         .map(|problem| problem.at("source_instance_id"))
         .chain(lost)
         .collect())
+}
+
+/// The document that is to be run is looked at as soon as all is known that names it.
+async fn document_problem(clients: &Clients, planned: &ImageModel) -> Option<Diagnostic> {
+    let engines = planned.engines.chosen().ok()?;
+    documents::resolved(clients, engines).await.err()
 }
 
 async fn name_problem(

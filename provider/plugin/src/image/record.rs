@@ -2,7 +2,7 @@
 //!
 //! It is JSON, without what is default anyway: `{"quiesce":{"max_hold_seconds":30},"consistent:digest":"5c0b..."}`. Of
 //! `triggers` it has that digest; images of early builds have the words themselves.
-//! Of shell text of the user's own only that there is some is recorded: it is nobody else's business.
+//! Of shell text of the user's own, and of what a document is passed, only that there is some is recorded: it is nobody else's business.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(super) fn tags(model: &ImageModel) -> BTreeMap<String, String> {
     if let Some(digest) = triggers::digest_of(model) {
         told.insert(triggers::DIGEST.to_owned(), digest.into());
     }
-    if model.engines.hold_shell() {
+    if model.engines.hold_private() {
         told.insert(LEFT_OUT.to_owned(), Json::Bool(true));
     }
     let text = Json::Object(told).to_string();
@@ -116,7 +116,7 @@ fn differing(model: &ImageModel) -> Map<String, Json> {
         let engine = Engine::named(name);
         let own = engine.map_or_else(
             || own.attribute(name).clone(),
-            |engine| without_shell(engine, own.attribute(name)),
+            |engine| without_private(engine, own.attribute(name)),
         );
         let json = json(without_defaults(&own, default.attribute(name)))?;
         (engine.is_none() || json != Json::Object(Map::new())).then(|| (name.to_owned(), json))
@@ -124,16 +124,16 @@ fn differing(model: &ImageModel) -> Map<String, Json> {
     told.collect()
 }
 
-/// An engine's options without the shell texts among them.
-fn without_shell(engine: &Engine, told: &Cty) -> Cty {
+/// An engine's options without those that are nobody else's business.
+fn without_private(engine: &Engine, told: &Cty) -> Cty {
     let Cty::Map(told) = told else {
         return told.clone();
     };
-    let shell = |name: &str| {
+    let private = |name: &str| {
         let mut options = engine.options.iter();
-        options.any(|option| option.name == name && option.kind.is_shell())
+        options.any(|option| option.name == name && option.kind.is_private())
     };
-    let kept = told.iter().filter(|(name, _)| !shell(name));
+    let kept = told.iter().filter(|(name, _)| !private(name));
     Cty::Map(kept.map(|(name, it)| (name.clone(), it.clone())).collect())
 }
 

@@ -10,9 +10,12 @@ mod mysql;
 mod mysql_family;
 mod postgresql;
 mod redis;
+mod ssm_document;
 mod valkey;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::document::Document;
 
 /// Every engine that can be asked for, in the order in which the docs name them.
 pub const ENGINES: &[&Engine] = &[
@@ -22,6 +25,7 @@ pub const ENGINES: &[&Engine] = &[
     &redis::REDIS,
     &valkey::VALKEY,
     &custom::CUSTOM,
+    &ssm_document::SSM_DOCUMENT,
 ];
 
 /// Servers for which there is no engine: the name of the process, as the kernel cuts it.
@@ -84,7 +88,18 @@ pub enum OptionKind {
         /// The option without which this one would do harm.
         needs: Option<&'static str>,
     },
+    /// The name or ARN of a document that is run. It has to be told.
+    Document,
+    /// A version of that document: a number, `$DEFAULT` or `$LATEST`.
+    DocumentVersion,
+    /// The SHA-256 hash that pins it. It has to be told.
+    DocumentHash,
+    /// What is passed to it: texts by name, as a JSON object.
+    DocumentParameters,
 }
+
+/// How long a command of the user's own may take where nothing is told, in seconds (`app_limit` in application/find.sh).
+const DEFAULT_COMMAND_TIMEOUT: u64 = 10;
 
 /// The longest shell text: what is longer belongs into a file on the server.
 const LONGEST_SHELL: usize = 4_096;
@@ -116,6 +131,8 @@ pub enum Recipe {
 pub struct Options {
     engine: &'static Engine,
     values: BTreeMap<&'static str, String>,
+    /// What the options name, once it has been read.
+    document: Option<Arc<Document>>,
 }
 
 /// A value that an option does not take.
@@ -139,12 +156,23 @@ impl Engine {
     pub fn named(name: &str) -> Option<&'static Self> {
         ENGINES.iter().copied().find(|engine| engine.name == name)
     }
+
+    /// Does it run a document that has to be read first (see [`crate::document::resolve`])?
+    pub fn runs_a_document(&self) -> bool {
+        let mut options = self.options.iter();
+        options.any(|option| option.kind == OptionKind::Document)
+    }
 }
 
 impl OptionKind {
+    /// Nothing works without it.
+    pub fn is_required(self) -> bool {
+        matches!(self, Self::Paths | Self::Document | Self::DocumentHash)
+    }
+
     /// Nothing that a tag, a log or a diagnostic may show.
-    pub fn is_shell(self) -> bool {
-        matches!(self, Self::Shell { .. })
+    pub fn is_private(self) -> bool {
+        matches!(self, Self::Shell { .. } | Self::DocumentParameters)
     }
 
     /// Why `value` is not one of this kind.
@@ -179,8 +207,30 @@ impl OptionKind {
                 .then_some("must be absolute paths"),
             Self::Shell { .. } => (value.len() > LONGEST_SHELL)
                 .then_some("must not be longer than 4,096 bytes: call a file on the server"),
+            Self::Document => (!is_document_name(value))
+                .then_some("must be the name or the ARN of a document: 3 to 200 letters, digits, `_`, `-`, `.`, `:` and `/`"),
+            Self::DocumentVersion => (!is_document_version(value))
+                .then_some("must be a version's number, `$DEFAULT` or `$LATEST`"),
+            Self::DocumentHash => (!is_sha256(value))
+                .then_some("must be a SHA-256 hash in 64 hexadecimal digits, as `aws ssm describe-document` shows it"),
+            // The document's own rules are known once it is read.
+            Self::DocumentParameters => None,
         }
     }
+}
+
+/// As botocore has it (`DocumentARN`, and what a document may be called).
+fn is_document_name(text: &str) -> bool {
+    let allowed = |it: u8| it.is_ascii_alphanumeric() || b"_-.:/".contains(&it);
+    (3..=200).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+fn is_document_version(text: &str) -> bool {
+    ["$DEFAULT", "$LATEST"].contains(&text) || matches!(text.parse::<u64>(), Ok(1..))
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 impl Options {
@@ -189,6 +239,7 @@ impl Options {
         Self {
             engine,
             values: BTreeMap::new(),
+            document: None,
         }
     }
 
@@ -212,8 +263,29 @@ impl Options {
         Ok(self)
     }
 
+    /// The same with the document that the options name: its number is its version, and what it allows itself bounds the time.
+    pub(crate) fn with_document(self, document: Document) -> Result<Self, OptionError> {
+        let told = self.told("command_timeout").and_then(|it| it.parse().ok());
+        let seconds: u64 = told.unwrap_or(DEFAULT_COMMAND_TIMEOUT);
+        let bound = document.time_limit.map_or(seconds, |it| it.as_secs());
+        let mut options = self
+            .with("version", document.version.to_string())?
+            .with("command_timeout", seconds.min(bound).to_string())?;
+        options.document = Some(Arc::new(document));
+        Ok(options)
+    }
+
+    pub(crate) fn document(&self) -> Option<&Document> {
+        self.document.as_deref()
+    }
+
     pub fn engine(&self) -> &'static Engine {
         self.engine
+    }
+
+    /// What was told of `option`.
+    pub fn told(&self, option: &str) -> Option<&str> {
+        self.values.get(option).map(String::as_str)
     }
 
     /// The engine's name.

@@ -5,6 +5,7 @@
 mod cluster;
 mod custom;
 mod deliveries;
+mod documents;
 mod functions;
 mod hold;
 mod kill;

@@ -1,8 +1,9 @@
-//! Systems Manager: Run Command, and the service's end of the agents' connections.
+//! Systems Manager: Run Command, the documents that it could run, and the service's end of the agents' connections.
 
 mod agents;
 mod commands;
 mod delivery;
+mod documents;
 mod listing;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::{agents::Link, commands::Command};
+use self::{agents::Link, commands::Command, documents::Document};
 use super::{
     call::{Answer, Call},
     error::ApiError,
@@ -24,26 +25,39 @@ use super::{
 pub(crate) struct Ssm {
     commands: Mutex<BTreeMap<String, Command>>,
     links: Mutex<HashMap<String, Arc<Link>>>,
+    documents: Mutex<BTreeMap<String, Document>>,
 }
 
 /// Every action that is understood.
 pub(crate) const ACTIONS: &[&str] = &[
     "CancelCommand",
+    "CreateDocument",
+    "DeleteDocument",
+    "DescribeDocument",
     "DescribeInstanceInformation",
     "GetCommandInvocation",
+    "GetDocument",
     "ListCommandInvocations",
     "ListCommands",
     "SendCommand",
+    "UpdateDocument",
+    "UpdateDocumentDefaultVersion",
 ];
 
 pub(crate) fn act(call: &Call<'_>, action: &str, input: Value) -> Answer {
     match action {
         "CancelCommand" => commands::cancel(call, &parse(input)?),
+        "CreateDocument" => documents::create(call, parse(input)?),
+        "DeleteDocument" => documents::delete(call, &parse(input)?),
+        "DescribeDocument" => documents::describe(call, &parse(input)?),
         "DescribeInstanceInformation" => listing::instances(call, parse(input)?),
         "GetCommandInvocation" => listing::invocation(call, &parse(input)?),
+        "GetDocument" => documents::get(call, &parse(input)?),
         "ListCommandInvocations" => listing::invocations(call, &parse(input)?),
         "ListCommands" => listing::commands(call, &parse(input)?),
         "SendCommand" => commands::send(call, parse(input)?),
+        "UpdateDocument" => documents::update(call, parse(input)?),
+        "UpdateDocumentDefaultVersion" => documents::update_default(call, &parse(input)?),
         _ => Err(ApiError::new("UnknownOperationException", "")),
     }
 }

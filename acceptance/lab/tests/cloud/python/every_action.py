@@ -207,6 +207,27 @@ def commands(source):
             DocumentName="AWS-RunShellScript", Parameters={"commands": ["true"]})
 
 
+def documents(_source):
+    name = "freeze"
+    made = ssm.create_document(
+        Name=name, DocumentType="Command", DocumentFormat="YAML", Content="schemaVersion: '2.2'"
+    )["DocumentDescription"]
+    assert made["DocumentVersion"] == "1" and made["HashType"] == "Sha256", made
+    refused("DocumentAlreadyExists", ssm.create_document, Name=name, Content="{}")
+    newer = ssm.update_document(Name=name, Content='{"schemaVersion":"2.2"}', DocumentVersion="$LATEST")
+    assert newer["DocumentDescription"]["DocumentVersion"] == "2", newer
+    first = ssm.describe_document(Name=name)["Document"]
+    assert (first["DocumentVersion"], first["Hash"], first["LatestVersion"]) == ("1", made["Hash"], "2"), first
+    text = ssm.get_document(Name=name, DocumentVersion="1", DocumentFormat="YAML")
+    assert text["Content"] == "schemaVersion: '2.2'", text
+    ssm.update_document_default_version(Name=name, DocumentVersion="2")
+    second = ssm.describe_document(Name=name, DocumentVersion="$DEFAULT")["Document"]
+    assert second["DocumentFormat"] == "JSON" and second["Hash"] != made["Hash"], second
+    refused("InvalidDocumentVersion", ssm.get_document, Name=name, DocumentVersion="3")
+    ssm.delete_document(Name=name)
+    refused("InvalidDocument", ssm.describe_document, Name=name)
+
+
 def finished(command, instance):
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -219,7 +240,7 @@ def finished(command, instance):
 
 source = sys.argv[1]
 account()
-for part in (images, snapshots, tags, instances, commands):
+for part in (images, snapshots, tags, instances, commands, documents):
     part(source)
 assert strict.checked > 50, strict.checked
 assert not strict.problems, "\n".join(sorted(set(strict.problems)))
