@@ -205,7 +205,7 @@ fn check(script: &Script) -> Result<(), CallError> {
     if script.text.len() > LONGEST_SCRIPT {
         let reason = format!(
             "the script for these engines has {} bytes, and SSM carries {LONGEST_SCRIPT}: name fewer engines in one image, or \
-             shorter commands",
+             shorter commands or documents",
             script.text.len()
         );
         return Err(CallError::refused(SEND, reason));

@@ -17,9 +17,11 @@ use crate::{client::Client, tags::TagPolicy};
 type Answer = (u16, String);
 
 /// The actions that are SSM's; all others are EC2's.
-const OF_SSM: [&str; 3] = [
+const OF_SSM: [&str; 5] = [
+    "DescribeDocument",
     "DescribeInstanceInformation",
     "GetCommandInvocation",
+    "GetDocument",
     "SendCommand",
 ];
 

@@ -317,6 +317,29 @@ mod tests {
     }
 
     #[test]
+    fn parameters_go_out_as_json_and_what_has_to_be_told_is_required() {
+        let parameters = [("user".to_owned(), Cty::String("it's \"me\"".to_owned()))];
+        let told = [("parameters".to_owned(), Cty::Map(parameters.into()))].into();
+        let engines = Engines([("ssm_document", Cty::Map(told))].into());
+        let chosen = engines.chosen().expect("options");
+        assert_eq!(
+            chosen[0].told("parameters"),
+            Some(r#"{"user":"it's \"me\""}"#)
+        );
+        assert!(engines.hold_private(), "they may be anything");
+        let block = attribute(chosen[0].engine());
+        let Shape::Nested(_, inner) = &block.shape else {
+            panic!("no object")
+        };
+        let required = inner
+            .attributes
+            .iter()
+            .filter(|it| it.mode == Mode::Required);
+        let required: Vec<&str> = required.map(|it| it.name.as_str()).collect();
+        assert_eq!(required, ["name", "hash", "paths"]);
+    }
+
+    #[test]
     fn a_wrong_option_is_named() {
         let error = told(&[("data_directory", Cty::String("pg".to_owned()))])
             .chosen()

@@ -394,6 +394,30 @@ mod tests {
             let error = custom.with(option, value).expect_err(value);
             assert_eq!(error.to_string(), format!("custom.{option}: {reason}"));
         }
+        for (option, value, reason) in [
+            (
+                "name",
+                "no name",
+                "must be the name or the ARN of a document: 3 to 200 letters, digits, `_`, `-`, `.`, `:` and `/`",
+            ),
+            (
+                "version",
+                "newest",
+                "must be a version's number, `$DEFAULT` or `$LATEST`",
+            ),
+            (
+                "hash",
+                "e3b0c442",
+                "must be a SHA-256 hash in 64 hexadecimal digits, as `aws ssm describe-document` shows it",
+            ),
+        ] {
+            let engine = Engine::named("ssm_document").expect("an engine of ours");
+            let error = Options::new(engine).with(option, value).expect_err(value);
+            assert_eq!(
+                error.to_string(),
+                format!("ssm_document.{option}: {reason}")
+            );
+        }
         assert_eq!(
             postgresql().with("nope", "x").expect_err("x").to_string(),
             "postgresql has no option nope"

@@ -248,6 +248,53 @@ fn a_pre_script_that_fails_half_way_is_undone() {
 }
 
 #[test]
+fn every_shell_brings_the_same_scripts() {
+    const PRELUDE: &str = include_str!("../../guest/prelude.sh");
+    const ARM: &str = include_str!("../../src/engines/ssm_document/arm.sh");
+    let application = Application::new();
+    // More than a pipe takes at once, with what shells and sed might take for their own.
+    let long = (0..9_000)
+        .map(|n| format!("# {n} & \\1 $x `y` '\n"))
+        .collect::<String>();
+    let session = application.session(&format!("#!/bin/sh\n{long}"), [":", "echo 'it'\\''s'", ":"]);
+    let arm = session.arm_text();
+    let packed = arm
+        .lines()
+        .find(|it| it.starts_with("CDB_SSM_DOCUMENT_TEXT='"));
+    let packed = packed.expect("the document");
+    for shell in ["dash", "bash --posix", "busybox sh"] {
+        let own = application
+            .guest
+            .sh("mktemp -d /run/own.XXXXXX")
+            .trim()
+            .to_owned();
+        let id = &session.id;
+        let body =
+            format!("{PRELUDE}\n{ARM}\nOWN={own}\nCDB_SESSION={id}\n{packed}\ndocument_bring");
+        application.guest.sh(&format!(
+            "cat >{own}/try <<'TRY'\n{body}\nTRY\n{shell} {own}/try"
+        ));
+        let brought = application.guest.sh(&format!(
+            "cat {own}/document/post-script; ls {own}/document"
+        ));
+        let expected = format!("#!/bin/sh\n{long}");
+        assert!(
+            brought.starts_with(&expected),
+            "{shell}: {} bytes",
+            brought.len()
+        );
+        assert!(
+            brought.contains("echo post-script >>/run/story\ncase post-script in"),
+            "{shell}"
+        );
+        assert!(
+            brought.ends_with("dry-run\npost-script\npre-script\n"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
 fn a_dry_run_that_is_not_ready_freezes_nothing() {
     let application = Application::new();
     let session = application.session("", [":", ":", "exit 206"]);
