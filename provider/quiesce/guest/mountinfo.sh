@@ -4,6 +4,9 @@
 # Paths and mount points are compared in its spelling: space, tab, newline and backslash as octal escapes. So spelled, every path is one
 # word of one line.
 
+# The root of the server at work where it sees other mounts than we (see views.sh); the server where it is in a container.
+VIEW="" BOX=""
+
 # Path $1 in mountinfo's spelling -> SPELLED.
 spell() {
     local rest="$1" head char
@@ -52,18 +55,37 @@ real_directory() {
     cd /
 }
 
-# The mount that directory $1 (as `real_directory` says) lies on: the one with the longest matching mount point, the last of
-# equals -> M_ID, M_DEVICE (major:minor), M_POINT (spelled), M_TYPE, M_SOURCE, M_OPTIONS.
+# Path $1 beneath root $2, all symbolic links followed as whoever has that root does -> SEEN; fails where nothing is there.
+seen() {
+    local rest="$1/" head link left=40
+    SEEN=""
+    while [ -n "$rest" ]; do
+        head=${rest%%/*} rest=${rest#*/}
+        case $head in
+            "" | .) continue ;;
+            ..) SEEN=${SEEN%/*} && continue ;;
+        esac
+        [ -L "$2$SEEN/$head" ] || { SEEN=$SEEN/$head && continue; }
+        link=$(readlink "$2$SEEN/$head")
+        rest=$link/$rest left=$((left - 1))
+        case $left,$link in 0,*) return 1 ;; *,/*) SEEN="" ;; esac
+    done
+    SEEN=${SEEN:-/}
+    [ -e "$2$SEEN" ]
+}
+
+# The mount that directory $1 (as `real_directory` says) lies on, by the list of mounts $2, else our own: the one with the longest matching mount point, the last of
+# equals -> M_ID, M_DEVICE (major:minor), M_ROOT (what of its file system is mounted), M_POINT (both spelled), M_TYPE, M_SOURCE, M_OPTIONS.
 mount_of() {
-    local path id device point stem options rest
+    local path id device root point stem options rest
     spell "${1%/}"
     path=$SPELLED
     M_POINT=""
-    while read -r id _parent device _root point options rest; do
+    while read -r id _parent device root point options rest; do
         stem=${point%/}
         case $path/ in "$stem"/*) ;; *) continue ;; esac
         [ "${#point}" -ge "${#M_POINT}" ] || continue
-        M_ID=$id M_DEVICE=$device M_POINT=$point
+        M_ID=$id M_DEVICE=$device M_ROOT=$root M_POINT=$point
         # A lone dash ends the optional fields: "shared:1 master:2 - ext4 /dev/nvme1n1 rw,data=ordered".
         rest=" $rest"
         rest=${rest#* - }
@@ -71,7 +93,7 @@ mount_of() {
         rest=${rest#* }
         M_SOURCE=${rest%% *}
         M_OPTIONS=$options,${rest#* }
-    done <"$PROC/self/mountinfo"
+    done <"${2:-$PROC/self/mountinfo}"
     [ -n "$M_POINT" ]
 }
 

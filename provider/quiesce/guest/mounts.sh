@@ -11,15 +11,16 @@ mount_confirmed() {
     return 0
 } 3<"$1" 2>/dev/null
 
-# Every mount point beneath the real directory $1, spelled, one a line -> NESTED.
+# Every mount point beneath the real directory $1, as the server at work sees it, spelled, one a line -> NESTED.
 nested_mounts() {
-    local point path _rest
+    local point path list="$PROC/self" _rest
+    [ -z "$VIEW" ] || list=${VIEW%/root}
     spell "${1%/}"
     path=$SPELLED
     NESTED=""
     while read -r _id _parent _device _root point _rest; do
         case $point in "$path"/*) NESTED="$NESTED$point$NEWLINE" ;; esac
-    done <"$PROC/self/mountinfo"
+    done <"$list/mountinfo"
 }
 
 # Can this type of file system be frozen?

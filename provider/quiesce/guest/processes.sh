@@ -105,8 +105,8 @@ members() {
     done
 }
 
-# Does cgroup $1 hold process $2 with all that descend from it, and nobody else? Only then may it be frozen as a whole. Asked of a busy server
-# it may fail for once: processes come and go while they are counted.
+# Does cgroup $1 hold process $2 with all that descend from it, and nobody else but what lives in the same container? Only then may it be frozen as a whole.
+# Asked of a busy server it may fail for once: processes come and go while they are counted.
 cgroup_is_of() {
     local pid both
     MEMBERS=""
@@ -114,11 +114,16 @@ cgroup_is_of() {
     tree "$2"
     both=" $(printf '%s' "$MEMBERS" | tr '\n' ' ') / $TREE "
     for pid in $MEMBERS; do
-        case ${both#*/} in *" $pid "*) ;; *) ! alive_now "$pid" || return 1 ;; esac
+        case ${both#*/} in *" $pid "*) ;; *) live_together "$pid" "$2" || ! alive_now "$pid" || return 1 ;; esac
     done
     for pid in $TREE; do
         case ${both%/*} in *" $pid "*) ;; *) ! alive_now "$pid" || return 1 ;; esac
     done
+}
+
+# Do processes $1 and $2 live in one container, or other place with mounts of its own?
+live_together() {
+    [ "$PROC/$1/ns/mnt" -ef "$PROC/$2/ns/mnt" ] && ! [ "$PROC/$1/ns/mnt" -ef "$PROC/self/ns/mnt" ]
 }
 
 # Is there a process $1 that can still do anything?

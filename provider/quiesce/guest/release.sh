@@ -77,11 +77,23 @@ verify() {
     for role in first spare; do
         alive_in "$OWN/switch.$role" || broken switch "The $role switch does not stand guard any more."
     done
+    verify_containers
     case $H_METHOD in
         freeze) verify_frozen ;;
         pause) verify_paused ;;
         stop) verify_stopped ;;
     esac
+}
+
+# No container was ended, or started again with other files. One that ends has no root any more, though it cannot be gone before what is frozen is thawed.
+verify_containers() {
+    local pid start
+    slurp "$OWN/boxes"
+    while read -r pid start; do
+        [ -z "$pid" ] || { alive "$pid" "$start" && [ -e "$PROC/$pid/root" ]; } || broken container "Process $pid, a server in a container, is gone."
+    done <<BOXES
+$TEXT
+BOXES
 }
 
 # That file systems are frozen shows when they are thawed, and of those that are not ours to thaw, when they cannot be frozen.

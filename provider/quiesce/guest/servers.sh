@@ -5,8 +5,9 @@ SERVERS=""
 # "purpose path" a line, the path in mountinfo's spelling: of all servers, and of the one that is being looked for.
 NEEDED_PATHS=""
 SERVER_PATHS=""
-# The root processes of the servers.
+# The root processes of the servers; "pid start" a line of those in containers.
 ROOTS=""
+BOXES=""
 # How method stop stops the servers, starts them again, and tells that they are still down: lines of shell.
 STOP_COMMANDS=""
 START_COMMANDS=""
@@ -18,9 +19,15 @@ MOUNT_REPORTS=""
 # Finds the servers of all engines asked for.
 find_servers() {
     for ENGINE in $CDB_ENGINES; do
-        SERVER_PATHS=""
+        SERVER_PATHS="" VIEW="" BOX=""
         "${ENGINE}_find"
     done
+}
+
+# Counts the server of process $1 among those that were found.
+found_server() {
+    ROOTS="$ROOTS $1"
+    [ -z "$BOX" ] || ! process "$1" || BOXES="$BOXES$1 $P_START$NEWLINE"
 }
 
 # What the user told about option $1 of the engine at work, both in capitals -> TOLD, empty where it is to be detected.
@@ -39,19 +46,25 @@ need() {
     case $NEWLINE$NEEDED_PATHS in *"$NEWLINE$entry$NEWLINE"*) ;; *) NEEDED_PATHS="$NEEDED_PATHS$entry$NEWLINE" ;; esac
 }
 
-# The same for a directory with everything mounted inside it. $1: purpose, $2: directory, $3: an entry inside that may be elsewhere.
+# The same for a directory, as the server names it, with everything mounted inside it. $1: purpose, $2: directory, $3: an entry inside that may be
+# elsewhere.
 need_directory() {
-    local point
-    if ! real_directory "$2"; then
+    local point directory
+    place "$2"
+    [ $? != 2 ] || return 0
+    if [ ! -d "$REAL" ]; then
         problem path_unreadable "$2 ($1) is no directory that can be entered." "Repair it: the server needs it too."
         return
     fi
     need "$1" "$REAL"
-    nested_mounts "$REAL"
+    [ -z "$UPPER" ] || need link "$UPPER"
+    directory=$SEEN
+    nested_mounts "$SEEN"
     while read -r point; do
         [ -n "$point" ] || continue
         unspell "$point"
-        case $PLAIN in "$REAL/$3" | "$REAL/lost+found") ;; *) need mount "$PLAIN" ;; esac
+        case $PLAIN in "$directory/$3" | "$directory/lost+found") continue ;; esac
+        if [ -z "$VIEW" ]; then need mount "$PLAIN"; elif place "$PLAIN"; then need mount "$REAL"; fi
     done <<NESTED
 $NESTED
 NESTED
@@ -59,28 +72,26 @@ NESTED
 
 # The same for a symbolic link $1 inside a data directory, to a directory or a file.
 need_link() {
-    if [ -d "$1" ]; then
-        need_directory link "$1" ""
-    elif real_directory "$(dirname "$(readlink -f "$1")")"; then
-        need link "$REAL"
-    fi
+    place "$1" || return 0
+    if [ -d "$REAL" ]; then need_directory link "$1" ""; else need link "$REAL"; fi
 }
 
 # The same for configuration file $1, unless it lies in data directory $2.
 need_config() {
     local file
-    file=$(readlink -f "$1")
-    real_directory "$2"
-    case $file in "$REAL"/* | "") ;; *) need config "$file" ;; esac
+    place "$1" || return 0
+    file=$REAL
+    place "$2"
+    case $file in "$REAL"/*) ;; *) need config "$file" ;; esac
 }
 
 # Does the file system of directory $1 never overwrite in place? ZFS, and btrfs unless copy-on-write is switched off.
 pages_are_atomic() {
-    real_directory "$1" && mount_of "$REAL" || return 1
+    place "$1" && mount_of "$REAL" || return 1
     case $M_TYPE,$M_OPTIONS, in
         zfs,*) return 0 ;;
         btrfs,*,nodatacow,*) return 1 ;;
-        btrfs,*) case $(lsattr -d "$1" 2>/dev/null) in [!\ ]*C*\ *) return 1 ;; esac ;;
+        btrfs,*) case $(lsattr -d "$REAL" 2>/dev/null) in [!\ ]*C*\ *) return 1 ;; esac ;;
         *) return 1 ;;
     esac
 }
@@ -116,14 +127,19 @@ locate() {
             "Unmount what hides it."
         return 1
     fi
-    case $M_DEVICE:$M_TYPE in
-        0:*:btrfs | 0:*:zfs) ;;
-        0:*)
-            problem not_on_a_volume "$2 ($1) lies on $M_TYPE at $M_POINT, which no EBS volume holds." \
-                "Move it to an EBS volume of this instance; an image holds nothing else."
-            return 1
-            ;;
-    esac
+    on_disk && return 0
+    not_on_a_volume "$2 ($1)"
+    return 1
+}
+
+# Is the mount that was found one of a local disk?
+on_disk() {
+    case $M_DEVICE:$M_TYPE in 0:*:btrfs | 0:*:zfs) ;; 0:*) return 1 ;; esac
+}
+
+not_on_a_volume() {
+    problem not_on_a_volume "$1 lies on $M_TYPE at $M_POINT, which no EBS volume holds." \
+        "Move it to an EBS volume of this instance; an image holds nothing else."
 }
 
 # Adds the mount with device $1 to the report; $2: "device purpose path" of all needed paths.

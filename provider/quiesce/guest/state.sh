@@ -7,6 +7,7 @@
 #     arm.answer, hold.answer, release.answer
 #                                what that delivery answered; before it stands, the script is at work, or died
 #     method, mounts             what the hold is: "freeze"; "device mount-point" a line
+#     boxes                      "pid start" a line: servers in containers
 #     limits                     until when to flush (uptime), how long then to wait for a hold, how long that may last: in ms
 #     armed                      uptime after which no hold may come any more
 #     began                      uptime right before the first write could be held

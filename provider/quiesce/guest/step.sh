@@ -69,8 +69,16 @@ ready_to_hold() {
     map_paths
     [ -z "$PROBLEMS" ] || return 1
     order_mounts && may_use_method || return 1
-    [ "$CDB_METHOD" != stop ] || each_engine remember || return 1
-    write_whole "$OWN/mounts" "$MOUNTS" || no_state
+    if [ "$CDB_METHOD" = stop ]; then
+        [ -z "$BOXES" ] || cannot_stop_containers || return 1
+        each_engine remember || return 1
+    fi
+    write_whole "$OWN/mounts" "$MOUNTS" && write_whole "$OWN/boxes" "$BOXES" || no_state
+}
+
+cannot_stop_containers() {
+    problem cannot_stop "Process ${BOXES%% *} is a server in a container: whoever runs that could start it again at any time." "Use method = \"auto\"."
+    return 1
 }
 
 # The mounts to hold, in the order asked for, which must be those on which the servers write now -> MOUNTS ("device mount-point").

@@ -2,8 +2,11 @@
 //!
 //! The inputs and the answers are described in docs/design/guest-protocol.md.
 
+mod pruning;
+
 use std::time::Duration;
 
+use self::pruning::Pruning;
 use crate::{
     engines::{self, EngineOption, OptionKind, Options, Recipe},
     method::Method,
@@ -36,6 +39,7 @@ const METHODS: &str = include_str!("../guest/methods.sh");
 const LET_GO: &str = include_str!("../guest/let_go.sh");
 const ENGINES: &str = include_str!("../guest/engines.sh");
 const SWITCH: &str = include_str!("../guest/switch.sh");
+const VIEWS: &str = include_str!("../guest/views.sh");
 const SERVERS: &str = include_str!("../guest/servers.sh");
 const DESCRIBE: &str = include_str!("../guest/describe.sh");
 const STRANGERS: &str = include_str!("../guest/strangers.sh");
@@ -72,10 +76,11 @@ pub fn probe(session: &SessionId, engines: &[Options]) -> Script {
     .concat();
     let functions = engine_functions(engines);
     let text = [
-        PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, ENGINES, SERVERS, DESCRIBE,
+        PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, ENGINES, VIEWS, SERVERS, DESCRIBE,
         STRANGERS, &functions, PROBE,
     ];
-    script("probe", &values, &bare(&text), PROBE_LIMIT)
+    let pruned = Pruning::of(&text, &[]).prune(&text);
+    script("probe", &values, &bare(&pruned), PROBE_LIMIT)
 }
 
 /// Takes the lock, starts the switches, flushes: makes ready for `hold`, and holds nothing. The guest then waits for the
@@ -93,29 +98,37 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
     let guard = [
         PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES, SWITCH,
     ];
-    let guard = assignment("GUARD_TEXT", &bare(&guard)) + "eval \"$GUARD_TEXT\"\n";
-    let guard = guard + &let_go_of_engines(hold.engines);
     let functions = further_functions(hold, false);
-    let text = [MOUNTS, DEVICES, SERVERS, SYNC, &functions, STEP, ARM];
-    script(
-        "arm",
-        &values,
-        &(guard + &bare(&text)),
-        FLUSH_LIMIT + MARGIN,
-    )
+    let text = [MOUNTS, DEVICES, VIEWS, SERVERS, SYNC, &functions, STEP, ARM];
+    let (let_go, recorded) = (engine_let_go(hold.engines), what_may_be_recorded());
+    let pruning = Pruning::of(
+        &[&guard[..], &text].concat(),
+        &[&let_go, &recorded, "switch"],
+    );
+    let guard = assignment("GUARD_TEXT", &bare(&pruning.prune(&guard)));
+    let guard = guard + "eval \"$GUARD_TEXT\"\n" + &let_go_of_engines(hold.engines);
+    let text = guard + &bare(&pruning.prune(&text));
+    script("arm", &values, &text, FLUSH_LIMIT + MARGIN)
 }
 
 /// Holds writes on a guest that is armed.
 pub fn hold(hold: &Hold<'_>) -> Script {
     let functions = further_functions(hold, true);
     let text = [
-        PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES, MOUNTS, DEVICES, SERVERS, SYNC,
-        WITNESS, METHODS, &functions, STEP, HOLD,
+        PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES, MOUNTS, DEVICES, VIEWS, SERVERS,
+        SYNC, WITNESS, METHODS, &functions, STEP, HOLD,
     ];
+    let holding = format!("hold_by_{}", hold.method);
+    let (let_go, recorded) = (engine_let_go(hold.engines), what_may_be_recorded());
+    let mut callers = vec![&*holding, &let_go];
+    if hold.method == Method::Stop {
+        callers.push(&recorded);
+    }
+    let text = bare(&Pruning::of(&text, &callers).prune(&text));
     let let_go = let_go_of_engines(hold.engines);
     // It begins within the time that a hold may last, and takes at most half of that.
     let limit = 2 * hold.max_hold + MARGIN;
-    script("hold", &hold_values(hold), &(let_go + &bare(&text)), limit)
+    script("hold", &hold_values(hold), &(let_go + &text), limit)
 }
 
 /// The text of the document that an engine runs, brought to the guest once: whatever runs it later finds it there.
@@ -154,7 +167,8 @@ pub fn release(session: &SessionId, engines: &[Options], boot_id: &str) -> Scrip
     let text = [
         PRELUDE, PROCESSES, MOUNTINFO, STATE, WITNESS, LET_GO, ENGINES, &let_go, RELEASE,
     ];
-    script("release", &values, &bare(&text), RELEASE_LIMIT)
+    let pruned = Pruning::of(&text, &[&what_may_be_recorded()]).prune(&text);
+    script("release", &values, &bare(&pruned), RELEASE_LIMIT)
 }
 
 fn script(purpose: &'static str, values: &str, text: &str, kill_after: Duration) -> Script {
@@ -167,9 +181,8 @@ fn script(purpose: &'static str, values: &str, text: &str, kill_after: Duration)
 
 /// The text without indentation, empty lines and lines that are only comment: SSM limits a command's size and logs
 /// it all.
-fn bare(parts: &[&str]) -> String {
-    let lines = parts.iter().flat_map(|part| part.lines());
-    lines
+fn bare(text: &str) -> String {
+    text.lines()
         .map(str::trim_start)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .flat_map(|line| [line, "\n"])
@@ -259,7 +272,7 @@ fn checks(engines: &[Options]) -> Vec<&'static str> {
 
 /// What lets go what the engines hold is recorded as text for whoever will do it, and may be run in the script too.
 fn let_go_of_engines(engines: &[Options]) -> String {
-    let functions = bare(&[&engine_let_go(engines)]);
+    let functions = bare(&engine_let_go(engines));
     assignment("ENGINES_LET_GO", &functions) + "eval \"$ENGINES_LET_GO\"\n"
 }
 
@@ -271,6 +284,16 @@ fn let_go_texts(engines: &[Options]) -> Vec<&'static str> {
     once_each(engines, |recipe| match recipe {
         Recipe::Bracket { let_go, .. } => let_go,
     })
+}
+
+/// What a session of any engine may have recorded in order to start its servers: whoever lets go may have to do that.
+fn what_may_be_recorded() -> String {
+    let stops = engines::ENGINES
+        .iter()
+        .flat_map(|engine| match engine.recipe {
+            Recipe::Bracket { stop, .. } => stop,
+        });
+    stops.copied().chain(["bring_up"]).collect()
 }
 
 /// The texts that the engines bring, those that several bring once.

@@ -167,20 +167,28 @@ fn a_timer_that_ends_in_a_frozen_process_breaks_nothing() {
 }
 
 /// A cgroup of this name; removed when dropped.
-struct Cgroup<'a> {
+pub(crate) struct Cgroup<'a> {
     guest: &'a Guest,
-    directory: String,
+    pub(crate) directory: String,
 }
 
 impl<'a> Cgroup<'a> {
-    fn around(cluster: &Cluster<'_>, guest: &'a Guest) -> Self {
+    /// One that nobody is in.
+    pub(crate) fn new(guest: &'a Guest, name: &str) -> Self {
         let root = guest.sh("awk '$(NF-2) == \"cgroup2\" { print $5 }' /proc/self/mountinfo");
-        let directory = format!("{}/guest-test-{}", root.trim(), std::process::id());
-        guest.sh(&format!(
-            "mkdir {directory} && for pid in {pid} $(cat /proc/{pid}/task/{pid}/children); do echo $pid >{directory}/cgroup.procs; done",
-            pid = cluster.pid()
-        ));
+        let directory = format!("{}/guest-test-{}-{name}", root.trim(), std::process::id());
+        guest.sh(&format!("mkdir {directory}"));
         Self { guest, directory }
+    }
+
+    fn around(cluster: &Cluster<'_>, guest: &'a Guest) -> Self {
+        let group = Self::new(guest, &cluster.pid().to_string());
+        guest.sh(&format!(
+            "for pid in {pid} $(cat /proc/{pid}/task/{pid}/children); do echo $pid >{directory}/cgroup.procs; done",
+            pid = cluster.pid(),
+            directory = group.directory
+        ));
+        group
     }
 }
 

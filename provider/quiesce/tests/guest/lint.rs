@@ -31,14 +31,14 @@ fn shellcheck_finds_nothing_in_the_files() {
 }
 
 /// The four scripts of one session.
-fn rendered(engines: &[Options]) -> [String; 4] {
+fn rendered(engines: &[Options], method: Method) -> [String; 4] {
     let session = SessionId::random();
     let hold = script::Hold {
         session: &session,
         engines,
         boot_id: "boot",
         start_before: Duration::from_secs(1),
-        method: Method::Freeze,
+        method,
         max_hold: Duration::from_mins(1),
         mounts: &["/data".into()],
     };
@@ -56,10 +56,12 @@ fn a_script_fits_into_a_command_and_holds_nothing_that_ssm_interprets() {
     let all = || ENGINES.iter().map(|engine| Options::new(engine));
     // Any two of them; more may be refused as too long (consistent_aws::ssm).
     let pairs = all().flat_map(|one| all().map(move |other| vec![one.clone(), other]));
-    for engines in pairs {
-        for text in rendered(&engines) {
-            // SSM documents, with their parameters, are limited to 64 KiB.
-            assert!(text.len() < 62 * 1024, "{} bytes", text.len());
+    let methods = [Method::Freeze, Method::Pause, Method::Stop];
+    for (engines, method) in pairs.flat_map(|pair| methods.map(|method| (pair.clone(), method))) {
+        for text in rendered(&engines, method) {
+            // SSM documents, with their parameters, are limited to 64 KiB; a stop is asked for with few options, if at all.
+            let longest = if method == Method::Stop { 63 } else { 62 };
+            assert!(text.len() < longest * 1024, "{} bytes", text.len());
             assert!(!text.contains("{{"), "SSM would look for a parameter");
             assert!(!text.contains('\r'));
         }

@@ -41,7 +41,7 @@ impl Flavour {
             Self::Debian => "",
             Self::Bash => "mount --bind /usr/bin/bash /usr/bin/dash\n",
             Self::Busybox => {
-                "for tool in cat cut date env find fsfreeze grep id ln mkdir mv od readlink rm setpriv setsid sleep \
+                "for tool in cat cut date env find fsfreeze grep id ln mkdir mv nsenter od readlink rm setpriv setsid sleep \
                  stat sync tail timeout tr; do
                      for place in /usr/sbin /usr/bin; do
                          [ ! -e $place/$tool ] || mount --bind /usr/bin/busybox $(readlink -f $place/$tool)

@@ -3,6 +3,8 @@
 //! Needs root. `GUEST_FLAVOUR=busybox` (or `bash`) runs the same tests on another flavour of guest.
 
 mod cluster;
+mod container;
+mod containers;
 mod custom;
 mod deliveries;
 mod documents;

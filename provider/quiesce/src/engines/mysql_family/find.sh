@@ -17,7 +17,7 @@ my_find() {
     my_paths
     my_value role
     describe_server "$MY_VERSION" "$VALUE" "$MY_PID" "$MY_OS_USER" "$MY_PORT" "${MY_SOCKET%/*}" "$MY_DATA" "$MY_SERVICE"
-    ROOTS="$ROOTS $MY_PID"
+    found_server "$MY_PID"
     my_keep
 }
 
@@ -39,10 +39,10 @@ my_recall() {
 
 # ---- which server -----------------------------------------------------------------------------------------------------
 
-# The servers of the engine at work -> MY_SERVERS; one of its cousin's -> MY_COUSIN; one in a container -> MY_STRANGER.
+# The servers of the engine at work -> MY_SERVERS; one of its cousin's -> MY_COUSIN.
 my_servers() {
     local pid program
-    MY_SERVERS="" MY_COUSIN="" MY_STRANGER=""
+    MY_SERVERS="" MY_COUSIN=""
     for pid in "$PROC"/[0-9]*; do
         first_line "$pid/comm" || continue
         case $LINE in mysqld | mariadbd) ;; *) continue ;; esac
@@ -52,11 +52,7 @@ my_servers() {
             mysql,mysqld* | mariadb,mariadbd*) ;;
             *) MY_COUSIN=${pid##*/} && continue ;;
         esac
-        if [ "$(readlink "$pid/cwd")" -ef "$pid/cwd" ]; then
-            MY_SERVERS="$MY_SERVERS ${pid##*/}"
-        else
-            MY_STRANGER=${pid##*/}
-        fi
+        MY_SERVERS="$MY_SERVERS ${pid##*/}"
     done
 }
 
@@ -66,7 +62,7 @@ my_choose() {
     for pid in $MY_SERVERS; do
         my_read_server "$pid"
         list="$list${list:+; }$MY_DATA (socket ${MY_SOCKET:-none})"
-        my_is_meant && found="$found $pid"
+        my_is_meant "$pid" && found="$found $pid"
     done
     # shellcheck disable=SC2086 # pids
     set -- $found
@@ -109,18 +105,15 @@ my_socket_of() {
     done <"$PROC/$1/net/unix"
 }
 
-# Is the server just read the one that the options mean?
+# Is server $1, just read, the one that the options mean? Its socket is told as it sees it, or as the guest does.
 my_is_meant() {
     told SOCKET
-    [ -z "$TOLD" ] || [ "$TOLD" = "$MY_SOCKET" ] || [ "$TOLD" -ef "$MY_SOCKET" ]
+    [ -z "$TOLD" ] || [ "$TOLD" = "$MY_SOCKET" ] || [ "$TOLD" -ef "$PROC/$1/root$MY_SOCKET" ]
 }
 
 my_report_none() {
     if [ -n "$1" ]; then
         problem no_server "No $MY_NAME server here is the one that the options name; these run: $1." "Correct $ENGINE.socket."
-    elif [ -n "$MY_STRANGER" ]; then
-        problem server_in_container "$MY_NAME runs in a container (process $MY_STRANGER): its paths are not the guest's own." \
-            "Run it on the guest itself."
     elif [ -n "$MY_COUSIN" ]; then
         problem no_server "No $MY_NAME server runs on this guest, but one of its family does (process $MY_COUSIN)." \
             "Ask for what it is: MySQL and MariaDB are two engines, mysql = {} and mariadb = {}."
@@ -133,66 +126,75 @@ my_report_none() {
 
 # Users, service and client of the server -> MY_UID, MY_GID, MY_OS_USER, MY_SERVICE, MY_CLIENT; fails where it cannot be asked.
 my_identify() {
-    local key value _rest
-    while read -r key value _rest; do
-        case $key in Uid:) MY_UID=$value ;; Gid:) MY_GID=$value ;; esac
-    done <"$PROC/$MY_PID/status"
-    user_name "$MY_UID"
+    look_as "$MY_PID" || return 1
+    MY_UID=$OWNER_UID MY_GID=$OWNER_GID USER_NAME=""
+    [ -n "$BOX" ] || user_name "$MY_UID"
     MY_OS_USER=${USER_NAME:-$MY_UID}
     unit_of "$MY_PID"
     told SERVICE
     MY_SERVICE=${TOLD:-$UNIT}
     told LOCK_WAIT_TIMEOUT
     MY_WAIT=${TOLD:-5}
-    my_reach_socket && my_asking_user && my_program && my_client
-}
-
-# A socket in the server's own /tmp (PrivateTmp) is reached through its root.
-my_reach_socket() {
     if [ -z "$MY_SOCKET" ]; then
         problem no_socket "The server of $MY_DATA listens on no Unix socket." "Set socket in its configuration, and restart it."
         return 1
     fi
-    case $MY_SOCKET in @*) return 0 ;; esac
-    [ -S "$MY_SOCKET" ] || MY_SOCKET=$PROC/$MY_PID/root$MY_SOCKET
+    my_asking_user && my_program || return 1
+    my_reach_socket
+    my_client
 }
 
-# The operating system user to ask as: root, unless told -> MY_ASK_UID, MY_ASK_GID, MY_ACCOUNT.
+# A socket in the server's own /tmp (PrivateTmp), or in a container that the client is not run in, is reached through the server's root.
+my_reach_socket() {
+    case $MY_SOCKET,$ENTER in
+        @* | *,setpriv*) ;;
+        *) [ "$MY_SOCKET" -ef "$PROC/$MY_PID/root$MY_SOCKET" ] || MY_SOCKET=$PROC/$MY_PID/root$MY_SOCKET ;;
+    esac
+}
+
+# The operating system user to ask as: root, unless told -> MY_ASK_UID, MY_ASK_GID, MY_ACCOUNT. In a container a user of our own is nobody.
 my_asking_user() {
     MY_ASK_UID=0 MY_ASK_GID=0
     told OS_USER
     MY_ACCOUNT=${TOLD:-root}
     [ -n "$TOLD" ] || return 0
+    [ -z "$BOX" ] || { MY_ASK_UID=$MY_UID MY_ASK_GID=$MY_GID && return; }
     MY_ASK_UID=$(id -u "$TOLD" 2>/dev/null) && MY_ASK_GID=$(id -g "$TOLD") && return 0
     problem no_such_user "This guest has no user $TOLD." "Correct $ENGINE.os_user, or leave it out."
     return 1
 }
 
-# The command line client, the server's own if it has one -> MY_PROGRAM.
+# The command line client, the server's own if it has one -> MY_PROGRAM. Whom the server knows by being root asks from outside of a container.
 my_program() {
     local bin
     bin=$(readlink "$PROC/$MY_PID/exe")
     bin=${bin%/*}
-    for MY_PROGRAM in "$bin/$ENGINE" "${bin%/*}/bin/$ENGINE" "/usr/bin/$ENGINE" "/usr/local/bin/$ENGINE" "$bin/mysql" "${bin%/*}/bin/mysql" \
-        /usr/bin/mysql /usr/bin/mariadb; do
-        [ ! -x "$MY_PROGRAM" ] || return 0
-    done
-    problem no_client "No $ENGINE client is installed beside the server in $bin." "Install the client of $MY_NAME."
+    told DEFAULTS_FILE
+    [ -n "$TOLD" ] || [ "$MY_ASK_UID" != 0 ] || OWNER_UID=0
+    if find_client "$MY_ASK_UID" "$MY_ASK_GID" "$bin/$ENGINE" "${bin%/*}/bin/$ENGINE" "/usr/bin/$ENGINE" "/usr/local/bin/$ENGINE" "$bin/mysql" \
+        "${bin%/*}/bin/mysql" /usr/bin/mysql /usr/bin/mariadb; then
+        MY_PROGRAM=$CLIENT MY_ASK_UID=$ASK_UID MY_ASK_GID=$ASK_GID
+        return 0
+    fi
+    problem no_client "No $ENGINE client is installed beside the server in $bin." "Install the client of $MY_NAME on the guest; that of a container is asked with $ENGINE.defaults_file or os_user."
     return 1
 }
 
 # The client and what it needs, words of shell to which a user and what to ask are added -> MY_CLIENT. Who it is stands on the guest alone: in a
-# file that the options name, or in the operating system's word for it.
+# file that the options name, beside the client, or in the operating system's word for it.
 my_client() {
+    local root=""
     told DEFAULTS_FILE
-    if [ -n "$TOLD" ] && [ ! -r "$TOLD" ]; then
-        problem no_defaults_file "$TOLD is no file that can be read." "Correct $ENGINE.defaults_file; the user root reads it."
+    case $ENTER in setpriv*) root=$VIEW ;; esac
+    if [ -n "$TOLD" ] && ! { seen "$TOLD" "$root" && [ -r "$root$SEEN" ]; }; then
+        problem no_defaults_file "$TOLD is no file that can be read${root:+ in the container}." "Correct $ENGINE.defaults_file; whom the server is asked as reads it."
         return 1
     fi
     set -- "--user=$MY_ACCOUNT"
     [ -z "$TOLD" ] || set -- "--defaults-file=$TOLD"
     case $1 in --user=*) set -- --no-defaults "$1" ;; esac
-    words "$MY_ASK_UID" "$MY_ASK_GID" env -i "PATH=$PATH" LC_ALL=C "$MY_PROGRAM" "$@" "--socket=$MY_SOCKET" --protocol=socket \
+    # shellcheck disable=SC2086 # words
+    words "$MY_ASK_UID" "$MY_ASK_GID" env -i "PATH=$PATH" LC_ALL=C $ENTER "$MY_PROGRAM" "$@" "--socket=$MY_SOCKET" --protocol=socket \
         --connect-timeout=3 --default-character-set=utf8mb4 --skip-reconnect --batch --raw --binary-mode --skip-column-names --unbuffered
     MY_CLIENT=$WORDS
 }

@@ -28,7 +28,7 @@ FILES
 my_need_directory() {
     local directory="$2"
     case $2 in "") return 0 ;; /*) ;; *) directory=$MY_DATA/$2 ;; esac
-    [ "$directory" -ef "$MY_DATA" ] || need_directory "$1" "$directory" ""
+    [ "$VIEW$directory" -ef "$VIEW$MY_DATA" ] || need_directory "$1" "$directory" ""
 }
 
 # The directories that settings $2... name, needed as $1.
@@ -72,8 +72,8 @@ my_need_system_tablespace() {
 my_need_links() {
     local link
     while IFS= read -r link; do
-        [ -z "$link" ] || need_link "$link"
+        [ -z "$link" ] || need_link "${link#"$VIEW"}"
     done <<LINKS
-$(find "$MY_DATA" -maxdepth 2 -type l 2>/dev/null)
+$(find "$VIEW$MY_DATA" -maxdepth 2 -type l 2>/dev/null)
 LINKS
 }

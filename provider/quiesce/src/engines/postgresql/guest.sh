@@ -17,24 +17,23 @@ postgresql_find() {
     pg_check_settings
     pg_paths
     describe_server "$PG_VERSION" "$PG_ROLE" "$PG_PID" "$PG_OS_USER" "$PG_PORT" "$PG_SOCKETS" "$PG_DATA" "$PG_SERVICE"
-    ROOTS="$ROOTS $PG_PID"
+    found_server "$PG_PID"
 }
 
 # ---- which server -----------------------------------------------------------------------------------------------------
 
-# All postmasters -> PG_POSTMASTERS; processes of PostgreSQL that belong to none of them (in containers) -> PG_STRANGER.
+# All postmasters -> PG_POSTMASTERS.
 pg_postmasters() {
     local pid
-    PG_POSTMASTERS="" PG_STRANGER=""
+    PG_POSTMASTERS=""
     for pid in "$PROC"/[0-9]*; do
         first_line "$pid/comm" || continue
         case $LINE in postgres | postmaster | edb-postgres) ;; *) continue ;; esac
         first_line "$pid/cwd/postmaster.pid" || continue
-        if [ "$LINE" = "${pid##*/}" ]; then
-            PG_POSTMASTERS="$PG_POSTMASTERS ${pid##*/}"
-        elif ! [ -e "$PROC/$LINE/comm" ] || ! [ "$pid/cwd" -ef "$PROC/$LINE/cwd" ]; then
-            PG_STRANGER=${pid##*/}
-        fi
+        # A process that works for another one is none, whatever that one calls itself.
+        [ "$LINE" = "${pid##*/}" ] || ! [ "$pid/cwd" -ef "$PROC/$LINE/cwd" ] || continue
+        owner_of "${pid##*/}"
+        [ "$LINE" != "$INNER_PID" ] || PG_POSTMASTERS="$PG_POSTMASTERS $OWNER_PID"
     done
 }
 
@@ -65,44 +64,37 @@ pg_choose() {
 pg_read_pidfile() {
     local number=0 line
     PG_DATA="" PG_PORT="" PG_SOCKETS=""
-    real_directory "$PROC/$1/cwd" && PG_DATA=$(readlink "$PROC/$1/cwd")
+    PG_DATA=$(readlink "$PROC/$1/cwd")
     while IFS= read -r line; do
         number=$((number + 1))
         case $number in 4) PG_PORT=$line ;; 5) PG_SOCKETS=$line ;; esac
     done <"$PROC/$1/cwd/postmaster.pid"
 }
 
-# Is the postmaster just read the one that the options mean?
+# Is the postmaster just read the one that the options mean? Its directories are told as it sees them; where data lies may be told as the guest sees it.
 pg_is_meant() {
+    local cwd="$PROC/$1/cwd" root="$PROC/$1/root"
     [ -z "$CDB_POSTGRESQL_PORT" ] || [ "$CDB_POSTGRESQL_PORT" = "$PG_PORT" ] || return 1
-    [ -z "$CDB_POSTGRESQL_DATA_DIRECTORY" ] || [ "$CDB_POSTGRESQL_DATA_DIRECTORY" -ef "$PROC/$1/cwd" ] || return 1
-    [ -z "$CDB_POSTGRESQL_SOCKET_DIRECTORY" ] || [ -S "$CDB_POSTGRESQL_SOCKET_DIRECTORY/.s.PGSQL.$PG_PORT" ]
+    [ -z "$CDB_POSTGRESQL_DATA_DIRECTORY" ] || [ "$CDB_POSTGRESQL_DATA_DIRECTORY" -ef "$cwd" ] || [ "$root$CDB_POSTGRESQL_DATA_DIRECTORY" -ef "$cwd" ] || return 1
+    [ -z "$CDB_POSTGRESQL_SOCKET_DIRECTORY" ] || [ -S "$root$CDB_POSTGRESQL_SOCKET_DIRECTORY/.s.PGSQL.$PG_PORT" ]
 }
 
 pg_report_none() {
     if [ -n "$1" ]; then
         problem no_server "No PostgreSQL server here is the one that the options name; these run: $1." \
             "Correct postgresql.port, postgresql.data_directory or postgresql.socket_directory."
-    elif [ -n "$PG_STRANGER" ]; then
-        problem server_in_container "PostgreSQL runs in a container (process $PG_STRANGER): its paths are not the guest's own." \
-            "Run it on the guest itself."
     else
         problem no_server "No PostgreSQL server runs on this guest." "Start it, or name the instance that it runs on."
     fi
 }
 
-# The server's programs and users -> PG_BIN, PG_UID, PG_GID, PG_OS_USER, PG_PSQL; fails where it cannot be asked.
+# The server's programs and users -> PG_BIN, PG_UID, PG_GID, PG_OS_USER; how it is asked; fails where it cannot be.
 pg_identify() {
-    local key value _rest
-    if ! [ "$PG_DATA" -ef "$PROC/$PG_PID/cwd" ]; then
-        problem server_in_container "The server's data directory $PG_DATA (process $PG_PID) is not the guest's own." \
-            "Run the server on the guest itself, not in a container."
-        return 1
-    fi
-    while read -r key value _rest; do
-        case $key in Uid:) PG_UID=$value ;; Gid:) PG_GID=$value ;; esac
-    done <"$PROC/$PG_PID/status"
-    user_name "$PG_UID"
+    look_as "$PG_PID" || return 1
+    PG_UID=$OWNER_UID PG_GID=$OWNER_GID
+    # What a user is called in a container stands in there, if anywhere: its role is told, or the one that images of PostgreSQL have.
+    USER_NAME=postgres
+    [ -n "$BOX" ] || user_name "$PG_UID"
     PG_OS_USER=${CDB_POSTGRESQL_OS_USER:-${USER_NAME:-$PG_UID}}
     pg_asking_user || return 1
     unit_of "$PG_PID"
@@ -110,25 +102,27 @@ pg_identify() {
     PG_BIN=$(readlink "$PROC/$PG_PID/exe")
     PG_BIN=${PG_BIN%/*}
     PG_SOCKETS=${CDB_POSTGRESQL_SOCKET_DIRECTORY:-$PG_SOCKETS}
-    pg_find_psql
+    pg_find_psql || return 1
+    [ -z "$PG_SOCKETS" ] || PG_SOCKETS=$OUTSIDE$PG_SOCKETS
 }
 
 # The user to ask as -> PG_ASK_UID, PG_ASK_GID.
 pg_asking_user() {
     PG_ASK_UID=$PG_UID PG_ASK_GID=$PG_GID
-    [ -n "$CDB_POSTGRESQL_OS_USER" ] || return 0
+    [ -n "$CDB_POSTGRESQL_OS_USER" ] && [ -z "$BOX" ] || return 0
     PG_ASK_UID=$(id -u "$CDB_POSTGRESQL_OS_USER" 2>/dev/null) && PG_ASK_GID=$(id -g "$CDB_POSTGRESQL_OS_USER") && return 0
     problem no_such_user "This guest has no user $CDB_POSTGRESQL_OS_USER." "Correct postgresql.os_user, or leave it out."
     return 1
 }
 
-# The client, the server's own if it has one: Debian's /usr/bin/psql is a slow wrapper in Perl -> PG_PSQL.
+# The client, the server's own if it has one: Debian's /usr/bin/psql is a slow wrapper in Perl -> PG_PSQL, PG_ENTER.
 pg_find_psql() {
-    for PG_PSQL in "$PG_BIN/psql" /usr/lib/postgresql/*/bin/psql /usr/pgsql-*/bin/psql /usr/local/pgsql/bin/psql \
-        /usr/bin/psql /usr/local/bin/psql; do
-        [ ! -x "$PG_PSQL" ] || return 0
-    done
-    problem no_psql "No psql is installed beside the server in $PG_BIN." "Install the PostgreSQL client."
+    if find_client "$PG_ASK_UID" "$PG_ASK_GID" "$PG_BIN/psql" '/usr/lib/postgresql/*/bin/psql' '/usr/pgsql-*/bin/psql' /usr/local/pgsql/bin/psql \
+        /usr/bin/psql /usr/local/bin/psql; then
+        PG_PSQL=$CLIENT PG_ENTER=$ENTER PG_ASK_UID=$ASK_UID PG_ASK_GID=$ASK_GID
+        return 0
+    fi
+    problem no_psql "No psql is installed beside the server in $PG_BIN." "Install the PostgreSQL client on the guest."
     return 1
 }
 
@@ -137,11 +131,11 @@ pg_find_psql() {
 # What psql answers to query $1: with nothing of the user's environment, no start-up file, no password prompt.
 pg_psql() {
     limit "$PG_PSQL_LIMIT"
-    # shellcheck disable=SC2086 # LIMIT is words
+    # shellcheck disable=SC2086 # LIMIT and PG_ENTER are words
     as_user "$PG_ASK_UID" "$PG_ASK_GID" $LIMIT env -i "PATH=$PATH" LC_ALL=C \
-        PGCONNECT_TIMEOUT=3 PGAPPNAME=consistent \
+        PGCONNECT_TIMEOUT=3 PGAPPNAME=consistent "PGUSER=$PG_OS_USER" \
         "PGOPTIONS=-c statement_timeout=$PG_QUERY_LIMIT -c lock_timeout=$PG_QUERY_LIMIT" \
-        "$PG_PSQL" -XAtqw -v ON_ERROR_STOP=1 -h "$PG_SOCKETS" -p "$PG_PORT" -d "${CDB_POSTGRESQL_DATABASE:-postgres}" \
+        $PG_ENTER "$PG_PSQL" -XAtqw -v ON_ERROR_STOP=1 -h "$PG_SOCKETS" -p "$PG_PORT" -d "${CDB_POSTGRESQL_DATABASE:-postgres}" \
         -c "$1" 2>&1 </dev/null
 }
 
@@ -153,7 +147,7 @@ pg_ask() {
             "Set unix_socket_directories in postgresql.conf, or postgresql.socket_directory."
         return 1
     fi
-    first_line "$PG_DATA/PG_VERSION"
+    first_line "$VIEW$PG_DATA/PG_VERSION"
     PG_MAJOR=${LINE%%.*}
     # Members of pg_checkpoint may too, since 15.
     [ "$PG_MAJOR" -lt 15 ] || checkpointer=" OR pg_has_role(oid, 'pg_checkpoint', 'USAGE')"
@@ -227,14 +221,14 @@ pg_paths() {
     [ "$PG_MAJOR" -ge 10 ] || wal=$PG_DATA/pg_xlog
     need_directory data "$PG_DATA" pg_stat_tmp
     need_directory wal "$wal" ""
-    for entry in "$PG_DATA/pg_tblspc"/*; do
-        [ ! -L "$entry" ] || need_directory tablespace "$entry" ""
+    for entry in "$VIEW$PG_DATA/pg_tblspc"/*; do
+        [ ! -L "$entry" ] || need_directory tablespace "${entry#"$VIEW"}" ""
     done
-    for entry in "$PG_DATA"/* "$PG_DATA/base"/* "$PG_DATA/global"/*; do
+    for entry in "$VIEW$PG_DATA"/* "$VIEW$PG_DATA/base"/* "$VIEW$PG_DATA/global"/*; do
         [ -L "$entry" ] || continue
         # Statistics in passing and the server's log are not needed to start.
         case ${entry##*/} in pg_stat_tmp | pg_wal | pg_xlog | log | pg_log | postmaster.pid) continue ;; esac
-        need_link "$entry"
+        need_link "${entry#"$VIEW"}"
     done
     while IFS= read -r entry; do
         [ -z "$entry" ] || need_config "$entry" "$PG_DATA"

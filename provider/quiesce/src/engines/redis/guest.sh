@@ -1,21 +1,21 @@
 # shellcheck shell=dash
-# Redis on the guest: finds the server by its processes, asks it by redis-cli as root. Valkey is asked by the same words: ENGINE says which.
+# Redis on the guest: finds the server by its processes, asks it by redis-cli. Valkey is asked by the same words: ENGINE says which.
 #
 # What is on disk when all is held is what the server would find after its process was killed: the hold writes every page out. So an append-only file (AOF)
 # is complete once the server has handed it to the kernel, whatever appendfsync says; a snapshot file (RDB) is as old as the last BGSAVE.
 
 # What is known of a server, kept for each engine by itself.
-RD_FACTS="RD_PID RD_DIR RD_WHERE RD_PLACE RD_CLI RD_USER RD_PASSWORD_FILE RD_CONFIG_FILE RD_SERVICE RD_VERSION RD_ROLE RD_AOF RD_AOF_DIR RD_AOF_NAME
+RD_FACTS="VIEW RD_PID RD_DIR RD_WHERE RD_PLACE RD_CLI RD_ENTER RD_USER RD_PASSWORD_FILE RD_CONFIG_FILE RD_SERVICE RD_VERSION RD_ROLE RD_AOF RD_AOF_DIR RD_AOF_NAME
 RD_RDB_NAME RD_SAVED_AT RD_SAVE_TOOK"
 
 redis_find() {
     rd_forget
     rd_servers
-    rd_choose && rd_find_client && rd_learn && rd_configuration || return 0
+    rd_choose && rd_learn && rd_configuration || return 0
     rd_check
     rd_paths
     describe_server "$RD_VERSION" "$RD_ROLE" "$RD_PID" "" "$RD_PORT" "$RD_SOCKET" "$RD_DIR" "$RD_SERVICE"
-    ROOTS="$ROOTS $RD_PID"
+    found_server "$RD_PID"
     rd_keep
 }
 
@@ -68,7 +68,7 @@ rd_choose() {
     # shellcheck disable=SC2086 # pids
     set -- $found
     case $# in
-        1) rd_take "$1" && return 0 ;;
+        1) look_as "$1" && rd_take "$1" && return 0 ;;
         0) rd_report_none "$list" ;;
         *) problem several_servers "Several servers of $ENGINE run here: $list." "Choose one: set $ENGINE.port or $ENGINE.socket." ;;
     esac
@@ -87,16 +87,12 @@ rd_report_none() {
 rd_take() {
     RD_PID=$1
     RD_DIR=$(readlink "$PROC/$1/cwd")
-    if ! [ "$RD_DIR" -ef "$PROC/$1/cwd" ]; then
-        problem server_in_container "The server's directory $RD_DIR (process $1) is not the guest's own." \
-            "Run the server on the guest itself, not in a container."
-        return 1
-    fi
+    rd_find_client || return 1
     rd_listeners "$1"
     told SOCKET
     RD_SOCKET=${TOLD:-$RD_SOCKET}
     if [ -n "$RD_SOCKET" ]; then
-        words -s "$RD_SOCKET"
+        words -s "$OUTSIDE$RD_SOCKET"
         RD_PLACE="socket $RD_SOCKET"
     elif [ -n "$RD_PORT" ]; then
         words -h "$RD_ADDRESS" -p "$RD_PORT"
@@ -159,21 +155,22 @@ rd_listens_at() {
 
 # ---- what it says of itself -------------------------------------------------------------------------------------------
 
-# The client, the server's own if it has one -> RD_CLI.
+# The client, the server's own if it has one -> RD_CLI, RD_ENTER.
 rd_find_client() {
     local bin
     bin=$(readlink "$PROC/$RD_PID/exe")
     bin=${bin%/*}
-    for RD_CLI in "$bin/$ENGINE-cli" "$bin/redis-cli" "$bin/valkey-cli" /usr/bin/"$ENGINE-cli" /usr/local/bin/"$ENGINE-cli" /usr/bin/redis-cli /usr/bin/valkey-cli; do
-        [ ! -x "$RD_CLI" ] || return 0
-    done
+    if find_client 0 0 "$bin/$ENGINE-cli" "$bin/redis-cli" "$bin/valkey-cli" "/usr/bin/$ENGINE-cli" "/usr/local/bin/$ENGINE-cli" /usr/bin/redis-cli /usr/bin/valkey-cli; then
+        RD_CLI=$CLIENT RD_ENTER=$ENTER
+        return 0
+    fi
     problem no_client "No $ENGINE-cli is installed beside the server in $bin." "Install it: redis-tools or valkey-tools on Debian and Ubuntu."
     return 1
 }
 
 # The server as the functions of asking.sh take it -> RD_SERVER, words of shell.
 rd_server() {
-    words "$RD_CLI" "$RD_USER" "$RD_PASSWORD_FILE" "$RD_CONFIG_FILE" --
+    words "$RD_CLI" "$RD_ENTER" "$RD_USER" "$VIEW" "$RD_PASSWORD_FILE" "$RD_CONFIG_FILE" --
     RD_SERVER=$WORDS$RD_WHERE
 }
 
@@ -221,7 +218,7 @@ rd_learn() {
     rd_info valkey_version
     RD_VERSION=${FOUND:-$RD_VERSION}
     rd_info process_id
-    if [ "$FOUND" != "$RD_PID" ]; then
+    if [ "$FOUND" != "$INNER_PID" ]; then
         problem not_accepting "Another server than process $RD_PID answers on $RD_PLACE: process $FOUND." "Set $ENGINE.socket."
         return 1
     fi
@@ -290,9 +287,9 @@ rd_check_aof() {
         problem aof_write_failed "The server of $RD_DIR could not write its append-only file." "Look into the server's log, and for a full disk."
     fi
     if [ -n "$RD_AOF_DIR" ]; then
-        [ -e "$RD_DIR/$RD_AOF_DIR/$RD_AOF_NAME.manifest" ] && ! [ -e "$RD_DIR/$RD_AOF_DIR/temp-$RD_AOF_NAME.incr" ]
+        [ -e "$VIEW$RD_DIR/$RD_AOF_DIR/$RD_AOF_NAME.manifest" ] && ! [ -e "$VIEW$RD_DIR/$RD_AOF_DIR/temp-$RD_AOF_NAME.incr" ]
     else
-        [ -e "$RD_DIR/$RD_AOF_NAME" ] && ! rd_says aof_rewrite_in_progress:1 aof_base_size:0
+        [ -e "$VIEW$RD_DIR/$RD_AOF_NAME" ] && ! rd_says aof_rewrite_in_progress:1 aof_base_size:0
     fi && return 0
     problem aof_incomplete "The append-only file of $RD_DIR is not complete yet: it is being written for the first time." \
         "Wait until aof_rewrite_in_progress and aof_rewrite_scheduled are 0."
@@ -305,9 +302,9 @@ rd_paths() {
     need_directory data "$RD_DIR" ""
     [ -z "$RD_AOF" ] || [ -z "$RD_AOF_DIR" ] || need_directory aof "$RD_DIR/$RD_AOF_DIR" ""
     for file in "$RD_DIR/$RD_RDB_NAME" "$RD_DIR/$RD_AOF_NAME"; do
-        [ ! -L "$file" ] || need_link "$file"
+        [ ! -L "$VIEW$file" ] || need_link "$file"
     done
     for file in "$RD_CONFIG_FILE" "$RD_ACL_FILE"; do
-        [ ! -e "$file" ] || need_config "$file" "$RD_DIR"
+        [ -z "$file" ] || need_config "$file" "$RD_DIR"
     done
 }

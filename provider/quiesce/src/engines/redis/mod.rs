@@ -15,13 +15,14 @@ pub(super) const REDIS: Engine = Engine {
         functions: FUNCTIONS,
         checks: &[],
         stop: STOP,
-        hold: &[],
+        hold: HOLD,
         let_go: LET_GO,
     },
 };
 
 pub(super) const FUNCTIONS: &[&str] =
     &[ASKING, include_str!("guest.sh"), include_str!("holding.sh")];
+pub(super) const HOLD: &[&str] = &[include_str!("pausing.sh")];
 pub(super) const STOP: &[&str] = &[include_str!("stop.sh")];
 pub(super) const LET_GO: &[&str] = &[ASKING];
 const ASKING: &str = include_str!("asking.sh");

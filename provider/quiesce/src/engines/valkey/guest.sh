@@ -13,10 +13,6 @@ valkey_tell_position() {
     redis_tell_position
 }
 
-valkey_hold() {
-    redis_hold
-}
-
 valkey_remember() {
     redis_remember
 }

@@ -20,7 +20,7 @@ pub(super) const VALKEY: Engine = Engine {
         ],
         checks: &[],
         stop: redis::STOP,
-        hold: &[],
+        hold: &[redis::HOLD[0], include_str!("pausing.sh")],
         let_go: redis::LET_GO,
     },
 };

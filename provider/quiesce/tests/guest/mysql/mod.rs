@@ -5,4 +5,4 @@ mod image;
 mod kill;
 mod probe;
 mod scene;
-mod server;
+pub(crate) mod server;
