@@ -7,6 +7,7 @@
 mod adoption;
 mod captures;
 mod commands;
+mod containers;
 mod content;
 mod databases;
 mod documents;
@@ -91,6 +92,7 @@ fn trials(runtime: &Arc<Runtime>, theatres: &Arc<Theatres>) -> Vec<Trial> {
         captures::all(),
         kills::all(),
         commands::all(),
+        containers::all(),
         documents::all(),
         databases::all(),
     ];

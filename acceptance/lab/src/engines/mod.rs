@@ -12,7 +12,7 @@ use std::fmt;
 
 pub use mariadb::MARIADB;
 pub use mysql::MYSQL;
-pub use postgresql::POSTGRESQL;
+pub use postgresql::{CONTAIN, POSTGRESQL};
 pub use redis::REDIS;
 pub use valkey::VALKEY;
 

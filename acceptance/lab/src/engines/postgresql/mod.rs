@@ -61,6 +61,15 @@ pub const POSTGRESQL: Engine = Engine {
     },
 };
 
+/// Moves a guest's server into a container (`in`), or back onto the guest (`out`). It writes to the same volumes, is reached by the same socket, and comes up
+/// where it is when the guest boots.
+pub const CONTAIN: &str = concat!(
+    "cat >/usr/local/lib/container.sh <<'CONTAINER'\n",
+    include_str!("../../../guest/container.sh"),
+    "CONTAINER\n",
+    include_str!("contain.sh")
+);
+
 /// The server reports `RETURNING` rows as complete after the commit only, and psql prints a result when it is complete.
 fn commit(sequence: u64) -> String {
     format!("INSERT INTO ledger VALUES ({sequence}) RETURNING sequence;\n")
