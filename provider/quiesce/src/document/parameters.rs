@@ -162,10 +162,9 @@ impl Parameter {
     }
 
     fn allows(&self, value: &str) -> bool {
-        let same = |allowed: &Json| {
-            allowed
-                .as_str()
-                .map_or_else(|| allowed.to_string() == value, |it| it == value)
+        let same = |allowed: &Json| match allowed {
+            Json::String(text) => text == value,
+            other => *value == *other.to_string(),
         };
         self.allowed_values.is_empty() || self.allowed_values.iter().any(same)
     }

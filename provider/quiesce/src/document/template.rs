@@ -37,10 +37,8 @@ impl Template {
             Piece::ExecutionId => execution_id,
         });
         let text: String = texts.collect();
-        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-        let packed = packer
-            .write_all(text.as_bytes())
-            .and_then(|()| packer.finish());
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        let packed = gzip.write_all(text.as_bytes()).and_then(|()| gzip.finish());
         BASE64_STANDARD.encode(packed.expect("memory takes all that is written"))
     }
 

@@ -12,7 +12,7 @@ use crate::{engines::Engine, ports::Format};
 const HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// In the shape of what Data Lifecycle Manager's users write.
-const WRITTEN: &str = r##"
+const WRITTEN: &str = r#"
 schemaVersion: '2.2'
 description: Freeze and thaw
 parameters:
@@ -51,7 +51,7 @@ mainSteps:
       echo {{command}} {{ executionId }} {{  level }}
       docker ps --format '{{.Names}} {{{command}}}'
     - echo done
-"##;
+"#;
 
 /// One document, whatever is asked for.
 struct Shelf {

@@ -197,7 +197,8 @@ impl OptionKind {
             return Some("must not hold `{{`, which SSM would interpret");
         }
         match self {
-            Self::Text => None,
+            // A document's own rules for its parameters are known once it is read.
+            Self::Text | Self::DocumentParameters => None,
             Self::Port => (!matches!(value.parse::<u16>(), Ok(1..)))
                 .then_some("must be a port number, 1 to 65535"),
             Self::Path => (!value.starts_with('/')).then_some("must be an absolute path"),
@@ -213,8 +214,6 @@ impl OptionKind {
                 .then_some("must be a version's number, `$DEFAULT` or `$LATEST`"),
             Self::DocumentHash => (!is_sha256(value))
                 .then_some("must be a SHA-256 hash in 64 hexadecimal digits, as `aws ssm describe-document` shows it"),
-            // The document's own rules are known once it is read.
-            Self::DocumentParameters => None,
         }
     }
 }

@@ -253,9 +253,10 @@ fn every_shell_brings_the_same_scripts() {
     const ARM: &str = include_str!("../../src/engines/ssm_document/arm.sh");
     let application = Application::new();
     // More than a pipe takes at once, with what shells and sed might take for their own.
-    let long = (0..9_000)
+    let lines: Vec<String> = (0..9_000)
         .map(|n| format!("# {n} & \\1 $x `y` '\n"))
-        .collect::<String>();
+        .collect();
+    let long = lines.concat();
     let session = application.session(&format!("#!/bin/sh\n{long}"), [":", "echo 'it'\\''s'", ":"]);
     let arm = session.arm_text();
     let packed = arm
