@@ -6,8 +6,8 @@ use crate::engines::{ENGINES, Engine};
 
 /// The functions that a script comes to, by the words of its text.
 ///
-/// Whatever is mentioned may be called: `await 100 2 is_up`, `words bring_up` and what is quoted to be evaluated later count. Only the names of
-/// functions that are put together at run time (`"${ENGINE}_find"`) are not seen: all that begin with an engine's name are kept.
+/// Whatever is mentioned may be called: `await 100 2 is_up`, `words bring_up` and what is quoted to be evaluated later count. Names of functions are put
+/// together of an engine's name and a word at run time (`each_engine flush`, `"${ENGINE}_find"`): the word alone counts for those of all engines.
 pub(super) struct Pruning<'a> {
     called: BTreeSet<&'a str>,
 }
@@ -32,13 +32,14 @@ impl<'a> Pruning<'a> {
             match piece {
                 Piece::Function { name, text } => {
                     functions.entry(name).or_default().push(text);
-                    mentions.extend(is_of_an_engine(name).then_some(name));
+                    functions.entry(behind_engine(name)).or_default().push(text);
                 }
                 Piece::Commands(text) => mentions.extend(words(text)),
             }
         }
         let mut called = BTreeSet::new();
         while let Some(word) = mentions.pop() {
+            let word = word.trim_start_matches('_');
             if let Some(texts) = functions.get(word)
                 && called.insert(word)
             {
@@ -53,16 +54,25 @@ impl<'a> Pruning<'a> {
         let pieces = files.iter().flat_map(|file| pieces(file));
         pieces
             .filter_map(|piece| match piece {
-                Piece::Function { name, text } => self.called.contains(name).then_some(text),
+                Piece::Function { name, text } => self.calls(name).then_some(text),
                 Piece::Commands(text) => Some(text),
             })
             .collect()
     }
+
+    fn calls(&self, name: &str) -> bool {
+        [name, behind_engine(name)]
+            .iter()
+            .any(|it| self.called.contains(it))
+    }
 }
 
-fn is_of_an_engine(name: &str) -> bool {
-    let known = |(engine, _)| ENGINES.iter().any(|it| it.name == engine);
-    name.split_once('_').is_some_and(known)
+/// What is left of a function's name without the engine's that it begins with.
+fn behind_engine(name: &str) -> &str {
+    let known = |(engine, _): &(&str, &str)| ENGINES.iter().any(|it| it.name == *engine);
+    name.split_once('_')
+        .filter(known)
+        .map_or(name, |(_, word)| word)
 }
 
 /// Whatever could be a function's name, outside of comments of whole lines.
@@ -157,7 +167,7 @@ fifth() { :; }
 
     #[test]
     fn functions_go_whole_and_commands_stay() {
-        let pruned = Pruning::of(&[FILE], &[]).prune(&[FILE]);
+        let pruned = Pruning::of(&[FILE], &["find"]).prune(&[FILE]);
         let commands: Vec<_> = pruned
             .lines()
             .filter(|line| !line.starts_with('#'))
