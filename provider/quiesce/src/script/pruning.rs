@@ -39,7 +39,8 @@ impl<'a> Pruning<'a> {
         }
         let mut called = BTreeSet::new();
         while let Some(word) = mentions.pop() {
-            let word = word.trim_start_matches('_');
+            // `$1_is_thawed` and `${ENGINE}_find` end in what stands behind an engine's name.
+            let word = word.trim_start_matches(|c: char| c == '_' || c.is_ascii_digit());
             if let Some(texts) = functions.get(word)
                 && called.insert(word)
             {
@@ -69,10 +70,8 @@ impl<'a> Pruning<'a> {
 
 /// What is left of a function's name without the engine's that it begins with.
 fn behind_engine(name: &str) -> &str {
-    let known = |(engine, _): &(&str, &str)| ENGINES.iter().any(|it| it.name == *engine);
-    name.split_once('_')
-        .filter(known)
-        .map_or(name, |(_, word)| word)
+    let word = |engine: &&Engine| name.strip_prefix(engine.name)?.strip_prefix('_');
+    ENGINES.iter().find_map(word).unwrap_or(name)
 }
 
 /// Whatever could be a function's name, outside of comments of whole lines.
@@ -148,6 +147,8 @@ redis_find() {
     fifth
 } 2>/dev/null
 fifth() { :; }
+ssm_document_ends() { sixth; }
+sixth() { :; }
 ";
 
     fn left(callers: &[&str]) -> Vec<String> {
@@ -166,6 +167,10 @@ fifth() { :; }
     fn a_function_of_an_engine_is_called_by_the_word_behind_its_name() {
         for caller in ["each_engine find", "\"${ENGINE}_find\"", "redis_find"] {
             assert_eq!(left(&[caller]), ["redis_find", "fifth"], "{caller}");
+        }
+        for caller in ["\"${ENGINE}_ends\"", "\"$1_ends\"", "ssm_document_ends"] {
+            let kept = ["ssm_document_ends", "sixth"];
+            assert_eq!(left(&[caller]), kept, "{caller}");
         }
     }
 
