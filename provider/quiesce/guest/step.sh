@@ -77,7 +77,7 @@ ready_to_hold() {
 }
 
 cannot_stop_containers() {
-    problem cannot_stop "Process ${BOXES%% *} is a server in a container: whoever runs that could start it again at any time." "Use method = \"auto\"."
+    problem cannot_stop "Process ${BOXES%% *} is a server in a container: whoever runs that could start it at any time." "Use method = \"auto\"."
     return 1
 }
 

@@ -10,8 +10,8 @@ look_as() {
     VIEW="" BOX=""
     if [ "$PROC/$1/ns/mnt" -ef "$PROC/self/ns/mnt" ]; then
         [ "$PROC/$1/root" -ef / ] && return 0
-        problem server_in_container "Process $1 has a root directory of its own (chroot), but no mounts of its own: where its files lie cannot be told." \
-            "Run it without chroot, or in a container."
+        problem server_in_container "Process $1 has a root directory (chroot), but no mounts of its own: where its files lie cannot be told." \
+            "Run it without chroot."
         return 1
     fi
     VIEW=$PROC/$1/root
@@ -33,8 +33,8 @@ place() {
     case $BOX,$M_TYPE in ?*,overlay) place_by_layers "$1" ;; *) place_by_device "$1" ;; esac
     [ -z "$REAL" ] || return 0
     if on_disk || [ "$M_TYPE" = overlay ]; then
-        problem mount_unclear "$SEEN of process $OWNER_PID lies on $M_TYPE at $M_POINT, which only that process sees: nobody could let it go once the process is gone." \
-            "Keep it in a file system that is mounted on the guest too, and bind it into the container."
+        problem mount_unclear "$SEEN of process $OWNER_PID lies on $M_TYPE at $M_POINT, which only that process sees: once it is gone nobody could let go." \
+            "Mount that on the guest, and bind it into the container."
     else
         not_on_a_volume "$SEEN of process $OWNER_PID"
     fi

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engines::{ENGINES, Engine};
+use crate::engines::ENGINES;
 
 /// The functions that a script comes to, by the words of its text.
 ///

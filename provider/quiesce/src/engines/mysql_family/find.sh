@@ -176,7 +176,7 @@ my_program() {
         MY_PROGRAM=$CLIENT MY_ASK_UID=$ASK_UID MY_ASK_GID=$ASK_GID
         return 0
     fi
-    problem no_client "No $ENGINE client is installed beside the server in $bin." "Install the client of $MY_NAME on the guest; that of a container is asked with $ENGINE.defaults_file or os_user."
+    problem no_client "No $ENGINE client is installed beside the server in $bin." "Install it on the guest; a container's own needs $ENGINE.defaults_file or os_user."
     return 1
 }
 
