@@ -56,7 +56,7 @@ async fn written(scene: &Scene<'_>) -> Result<String, Error> {
     Ok(hash.unwrap_or_default().to_owned())
 }
 
-fn arguments(hash: &str, mode: &str, more: &str) -> String {
+fn arguments(hash: &str, mode: &str, tail: &str) -> String {
     format!(
         "  ssm_document = {{
     name            = \"freeze-orders\"
@@ -64,14 +64,14 @@ fn arguments(hash: &str, mode: &str, more: &str) -> String {
     parameters      = {{ mode = \"{mode}\" }}
     paths           = [\"{DATA_MOUNT}\", \"{WAL_MOUNT}\"]
     command_timeout = 3
-  {more}"
+  {tail}"
     )
 }
 
-/// An image with the document around it, in this mode; `more` closes the engine's attribute.
-pub(crate) async fn configure(scene: &Scene<'_>, mode: &str, more: &str) -> Result<(), Error> {
+/// An image with the document around it, in this mode; `tail` closes the engine's attribute.
+pub(crate) async fn configure(scene: &Scene<'_>, mode: &str, tail: &str) -> Result<(), Error> {
     let hash = written(scene).await?;
-    scene.configure(&arguments(&hash, mode, more))
+    scene.configure(&arguments(&hash, mode, tail))
 }
 
 /// An apply that fails with these words, none of them the document's, with nothing left and a database that writes.

@@ -211,7 +211,7 @@ mod tests {
         let mut config = prior.clone();
         edit(&mut config);
         let mut change = Plan::new(config.clone(), Some(prior), config);
-        plan(&cx, &mut change).await.expect("planned");
+        Box::pin(plan(&cx, &mut change)).await.expect("planned");
         change
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engines::ENGINES;
+use crate::engines::{ENGINES, Engine};
 
 /// The functions that a script comes to, by the words of its text.
 ///
