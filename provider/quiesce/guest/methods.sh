@@ -36,9 +36,6 @@ worker_done() {
 
 # ---- freeze -----------------------------------------------------------------------------------------------------------
 
-# May a command of an engine's have frozen file systems itself?
-ENGINE_FREEZES=""
-
 hold_by_freeze() {
     local device point number=0
     while read -r device point; do
@@ -48,7 +45,8 @@ hold_by_freeze() {
         worker_done "$WORKER" "$number" && continue
         # A freeze that failed is not ours to thaw; one that still hangs is.
         ! ended "$WORKER" || rm -f "$OWN/worker.$number"
-        case $ENGINE_FREEZES$SAID in 1*busy*) write_whole "$OWN/theirs.$number" "$point" && continue ;; esac
+        # ENGINE_FREEZES: a command of an engine's may have frozen it.
+        case ${ENGINE_FREEZES-}$SAID in 1*busy*) write_whole "$OWN/theirs.$number" "$point" && continue ;; esac
         problem freeze_failed "The file system at $point ($device) could not be frozen: $SAID." \
             "Look for another backup tool that freezes it, or for storage that does not answer; method = \"pause\" needs no freeze."
         return 1
@@ -75,7 +73,7 @@ hold_by_pause() {
     for root in $ROOTS; do
         pause_by_cgroup "$root" || pause_by_signal "$root" || {
             problem pause_failed "The processes of server $root did not all stop in time." \
-                "Look for processes in uninterruptible sleep (state D): their storage does not answer, or a command or document of yours has frozen it; then use method = \"freeze\"."
+                "Look for processes in uninterruptible sleep (state D): their storage does not answer, or your document froze it (use method = \"freeze\")."
             return 1
         }
     done

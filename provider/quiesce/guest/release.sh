@@ -116,11 +116,20 @@ verify_unwritten() {
     [ "$WRITTEN" = "$TEXT" ] || broken writes "Sectors were written during the hold: $TEXT became $WRITTEN."
 }
 
-# Is mount number $1 at $2 still frozen, though not by us? What this freezes instead is let go like what the hold froze.
+# Is mount number $1 at $2 still frozen, though not by us? If not, this freezes it for a moment: registered first, so that a switch that lets go sees it, and
+# not done where one has let go before. One of the two always sees the other.
 frozen_by_others() {
     unspell "$2"
-    : >"$OWN/worker.$1"
-    ! fsfreeze --freeze "$PLAIN" </dev/null >/dev/null 2>"$OWN/said.$1" || return 1
+    myself
+    write_whole "$OWN/worker.$1" "$MYSELF" || return 1
+    if [ -e "$OWN/fired" ] || is_over "$OWN"; then
+        rm -f "$OWN/worker.$1"
+        return 1
+    fi
+    if fsfreeze --freeze "$PLAIN" </dev/null >/dev/null 2>"$OWN/said.$1"; then
+        ! fsfreeze --unfreeze "$PLAIN" </dev/null >/dev/null 2>&1 || rm -f "$OWN/worker.$1"
+        return 1
+    fi
     rm -f "$OWN/worker.$1"
     slurp "$OWN/said.$1"
     case $TEXT in *busy*) ;; *) return 1 ;; esac

@@ -61,7 +61,12 @@ fn a_script_fits_into_a_command_and_holds_nothing_that_ssm_interprets() {
         for text in rendered(&engines, method) {
             // SSM documents, with their parameters, are limited to 64 KiB; a stop is asked for with few options, if at all.
             let longest = if method == Method::Stop { 63 } else { 62 };
-            assert!(text.len() < longest * 1024, "{} bytes", text.len());
+            let names: Vec<_> = engines.iter().map(Options::name).collect();
+            let length = text.len();
+            assert!(
+                length < longest * 1024,
+                "{names:?}, {method}: {length} bytes"
+            );
             assert!(!text.contains("{{"), "SSM would look for a parameter");
             assert!(!text.contains('\r'));
         }

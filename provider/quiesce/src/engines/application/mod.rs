@@ -7,6 +7,7 @@ pub(super) const COMMANDS: &str = include_str!("commands.sh");
 pub(super) const ACTIVE: &str = include_str!("active.sh");
 pub(super) const PATHS: &str = include_str!("paths.sh");
 pub(super) const FIND: &str = include_str!("find.sh");
+pub(super) const STOP: &str = include_str!("stop.sh");
 
 pub(super) const PATHS_OPTION: EngineOption = EngineOption {
     name: "paths",

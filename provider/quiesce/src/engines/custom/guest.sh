@@ -32,7 +32,3 @@ custom_command() {
     problem "$1_command_failed" "The $1 command of custom $FAILURE." "Try it on the server, as root with /bin/sh; a longer command_timeout or max_hold_seconds may be needed."
     return 1
 }
-
-custom_remember() { app_remember; }
-custom_is_serving() { app_is_serving; }
-custom_is_down() { app_is_down; }

@@ -51,7 +51,7 @@ pub(super) const CUSTOM: Engine = Engine {
             include_str!("guest.sh"),
         ],
         checks: &[],
-        stop: &[],
+        stop: &[application::STOP, include_str!("stop.sh")],
         hold: &[],
         let_go: &[
             application::COMMANDS,

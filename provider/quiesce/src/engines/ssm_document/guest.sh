@@ -29,26 +29,23 @@ document_run() {
 document_meaning() {
     ADVICE="Run the document by hand, with Systems Manager's Run Command, to see more of what it says."
     case $CODE in
-        201) MEANING=" By that it says that its pre-script failed: the application was not frozen as it should be." ;;
-        202) MEANING=" By that it says that its post-script failed." ;;
-        203) MEANING=" By that it says that the application was thawed by the document's own timer." ;;
+        201) MEANING="its pre-script failed: the application was not frozen as it should be" ;;
+        202) MEANING="its post-script failed" ;;
+        203) MEANING="its own timer had thawed the application" ;;
         204)
-            MEANING=" By that it says that a freeze is in force already, and a post-script due: of another run of the document, or left by one that died. Its post-script was run."
+            MEANING="something is frozen already, by another run of it or one that died; its post-script was run"
             ADVICE="See that no policy of Data Lifecycle Manager runs the document at the same time, then apply again."
             ;;
-        205) MEANING=" By that it says that nothing was frozen, and a pre-script due." ;;
+        205) MEANING="nothing was frozen" ;;
         206)
-            MEANING=" By that it says that the application is not ready."
+            MEANING="the application is not ready"
             ADVICE="Start the application, or wait until it is ready, then apply again."
             ;;
-        "")
+        *)
             MEANING=""
-            ADVICE="A longer ssm_document.command_timeout or quiesce.max_hold_seconds may be needed."
+            [ -n "$CODE" ] || ADVICE="A longer ssm_document.command_timeout or quiesce.max_hold_seconds may be needed."
+            return
             ;;
-        *) MEANING="" ;;
     esac
+    MEANING=" It says by that: $MEANING."
 }
-
-ssm_document_remember() { app_remember; }
-ssm_document_is_serving() { app_is_serving; }
-ssm_document_is_down() { app_is_down; }

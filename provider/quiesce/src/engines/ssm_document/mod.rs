@@ -56,7 +56,7 @@ pub(super) const SSM_DOCUMENT: Engine = Engine {
             include_str!("guest.sh"),
         ],
         checks: &[include_str!("arm.sh")],
-        stop: &[],
+        stop: &[application::STOP, include_str!("stop.sh")],
         hold: &[include_str!("hold.sh")],
         let_go: &[
             application::COMMANDS,

@@ -10,11 +10,11 @@ document_lets_go() {
 # A post-script that says that its own hold was over before: there is nothing left to thaw, and no image.
 ssm_document_is_thawed() {
     case $CODE in
-        202) FAILURE="$FAILURE (by that it says that it failed)"; return 1 ;;
-        203) write_whole "$HELD_IN/lapsed" "document The post-script ended with code 203: by that it says that the document's own timer had thawed the application before." ;;
-        205) write_whole "$HELD_IN/lapsed" "document The post-script ended with code 205: by that it says that the application was not frozen any more." ;;
+        203) LINE="the document's own timer had thawed the application before" ;;
+        205) LINE="the application was not frozen any more" ;;
         *) return 1 ;;
     esac
+    write_whole "$HELD_IN/lapsed" "document The post-script ended with code $CODE. It says by that: $LINE."
 }
 
 # Thaws what the document froze and its post-script left so. A post-script that failed or ended early may have left any file system of a disk frozen, those
