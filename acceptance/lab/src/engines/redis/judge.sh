@@ -39,7 +39,14 @@ check_file() {
 	"$1" "$2" >/run/check 2>&1 || echo "$1 $2: $(grep . /run/check | tail -n 1)"
 }
 
+# An automatic rewrite would take files away from under the check.
+rewrites_no_more() {
+	cli CONFIG SET auto-aof-rewrite-percentage 0 >/dev/null || return
+	while cli INFO persistence | grep -qE '^aof_rewrite_(in_progress|scheduled):1'; do sleep 0.1; done
+}
+
 check_files() {
+	rewrites_no_more || return
 	check_file "$name-check-aof" "$data/appendonlydir/appendonly.aof.manifest"
 	# There is none before the first one is made.
 	[ ! -e "$data/dump.rdb" ] || check_file "$name-check-rdb" "$data/dump.rdb"
