@@ -9,6 +9,8 @@ pub mod document;
 pub mod engines;
 pub mod error;
 pub mod evidence;
+pub mod holds;
+pub mod leftovers;
 pub mod method;
 mod patience;
 pub mod plan;

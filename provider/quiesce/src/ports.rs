@@ -65,7 +65,7 @@ pub trait Guest: Send + Sync + 'static {
 /// A POSIX sh script, complete: nothing in it is secret, since SSM keeps its text and the image holds its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
-    /// What it is for, shown in SSM's command history: `probe`, `arm`, `hold`, `release`.
+    /// What it is for, shown in SSM's command history: `probe`, `arm`, `hold`, `release`, `look`.
     pub purpose: &'static str,
     pub text: String,
     /// The agent kills the script's process group after this long. SSM accepts 5 s to 48 h; out of range silently

@@ -1,4 +1,4 @@
-//! Renders the four guest scripts: values first, each quoted, then the static text of `guest/` and of the engines.
+//! Renders the guest scripts: values first, each quoted, then the static text of `guest/` and of the engines.
 //!
 //! The inputs and the answers are described in docs/design/guest-protocol.md.
 
@@ -44,6 +44,7 @@ const SERVERS: &str = include_str!("../guest/servers.sh");
 const DESCRIBE: &str = include_str!("../guest/describe.sh");
 const STRANGERS: &str = include_str!("../guest/strangers.sh");
 const PROBE: &str = include_str!("../guest/probe.sh");
+const LOOK: &str = include_str!("../guest/look.sh");
 const SYNC: &str = include_str!("../guest/sync.sh");
 const STEP: &str = include_str!("../guest/step.sh");
 const ARM: &str = include_str!("../guest/arm.sh");
@@ -169,6 +170,12 @@ pub fn release(session: &SessionId, engines: &[Options], boot_id: &str) -> Scrip
     ];
     let pruned = Pruning::of(&text, &[&what_may_be_recorded()]).prune(&text);
     script("release", &values, &bare(&pruned), RELEASE_LIMIT)
+}
+
+/// The read-only look at the sessions that the guest knows of, whatever their engines are.
+pub fn look(session: &SessionId) -> Script {
+    let text = [PRELUDE, PROCESSES, STATE, LOOK];
+    script("look", &common(session), &bare(&text.concat()), PROBE_LIMIT)
 }
 
 fn script(purpose: &'static str, values: &str, text: &str, kill_after: Duration) -> Script {

@@ -2,6 +2,7 @@
 //! session and phase, and free of contradiction; every word that a person may see has become [`Text`].
 
 mod body;
+mod look;
 mod value;
 
 use serde::{Deserialize, de::DeserializeOwned};
@@ -12,6 +13,7 @@ pub use self::{
         ArmReport, ArmedReport, BrokenLink, HeldReport, HoldInProgress, HoldReport, Leaf, Mount,
         NeededPath, Probe, ProbeOutcome, Problem, ReleaseReport, Server,
     },
+    look::{GivenUp, GuestSession, Look},
     value::{BootId, MountPoint},
 };
 use crate::{ports::Reply, session::SessionId, text::Text};

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::text::Text;
+use crate::{session::SessionId, text::Text};
 
 /// The kernel's random id of one boot (`/proc/sys/kernel/random/boot_id`).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -100,6 +100,11 @@ pub(super) fn optional_millis<'de, D: Deserializer<'de>>(
 ) -> Result<Option<Duration>, D::Error> {
     let millis = Option::<Millis>::deserialize(deserializer)?;
     Ok(millis.map(|Millis(duration)| duration))
+}
+
+pub(super) fn session<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SessionId, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
 }
 
 /// Absent, null and empty all mean "none": a shell has no null.

@@ -30,8 +30,8 @@ fn shellcheck_finds_nothing_in_the_files() {
     );
 }
 
-/// The four scripts of one session.
-fn rendered(engines: &[Options], method: Method) -> [String; 4] {
+/// The scripts of one session, and the look at it.
+fn rendered(engines: &[Options], method: Method) -> [String; 5] {
     let session = SessionId::random();
     let hold = script::Hold {
         session: &session,
@@ -47,6 +47,7 @@ fn rendered(engines: &[Options], method: Method) -> [String; 4] {
         script::arm(&hold, Duration::from_mins(1)),
         script::hold(&hold),
         script::release(&session, engines, "boot"),
+        script::look(&session),
     ]
     .map(|script| script.text)
 }

@@ -12,6 +12,7 @@ mod functions;
 mod hold;
 mod kill;
 mod lint;
+mod look;
 mod machine;
 mod mysql;
 mod observer;

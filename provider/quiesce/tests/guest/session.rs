@@ -146,6 +146,11 @@ impl<'a> Session<'a> {
         self.guest.report(&self.release_text())
     }
 
+    /// The look at the guest's sessions, which another session asks for.
+    pub(crate) fn look(&self) -> Value {
+        self.guest.report(&script::look(&SessionId::random()).text)
+    }
+
     /// A file of the session's state on the guest.
     pub(crate) fn state(&self, file: &str) -> String {
         format!("/run/consistent/sessions/{}/{file}", self.id)
