@@ -10,6 +10,7 @@ pub mod instances;
 mod leftovers;
 mod observe;
 mod register;
+pub mod remains;
 mod seal;
 pub mod settings;
 mod snapshots;

@@ -1,6 +1,7 @@
 //! The imager's side of the wire. What EC2 answers stands in the script; what may follow from it is asserted.
 
 mod capture;
+mod remains;
 mod removal;
 mod seal;
 mod settings;
