@@ -129,6 +129,16 @@ impl Account {
             .await
     }
 
+    /// Sets one tag, by hand.
+    pub async fn tag(&self, id: &str, key: &str, value: &str) -> Result<(), Error> {
+        let tag = [
+            ("ResourceId.1", id),
+            ("Tag.1.Key", key),
+            ("Tag.1.Value", value),
+        ];
+        self.act("CreateTags", &tag).await
+    }
+
     async fn act(&self, action: &str, parameters: &[(&str, &str)]) -> Result<(), Error> {
         let Done {} = self.0.call(action, parameters).await?;
         Ok(())

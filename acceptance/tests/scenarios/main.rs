@@ -10,6 +10,7 @@ mod commands;
 mod containers;
 mod content;
 mod databases;
+mod doctor;
 mod documents;
 mod kills;
 mod limits;
@@ -91,6 +92,7 @@ fn trials(runtime: &Arc<Runtime>, theatres: &Arc<Theatres>) -> Vec<Trial> {
         proof::all(),
         captures::all(),
         kills::all(),
+        doctor::all(),
         commands::all(),
         containers::all(),
         documents::all(),

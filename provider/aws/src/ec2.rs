@@ -22,8 +22,8 @@ use std::{
     time::Duration,
 };
 
+pub use aws_sdk_ec2::Client;
 use aws_sdk_ec2::{
-    Client,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
     primitives::DateTime,
 };

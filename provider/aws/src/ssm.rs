@@ -9,8 +9,8 @@ mod pace;
 
 use std::time::{Duration, Instant};
 
+pub use aws_sdk_ssm::Client;
 use aws_sdk_ssm::{
-    Client,
     config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
     operation::get_command_invocation::GetCommandInvocationOutput,
     types::CommandInvocationStatus,

@@ -6,6 +6,7 @@
 mod client;
 mod data;
 mod diagnose;
+mod doctor;
 mod duration;
 mod image;
 mod provider;
@@ -17,5 +18,12 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // Terraform gives no arguments.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == doctor::NAME)
+    {
+        return doctor::run().await;
+    }
     tfplug::serve(provider::Consistent).await
 }

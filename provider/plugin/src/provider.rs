@@ -10,8 +10,8 @@ mod settings;
 mod tests;
 mod values;
 
-use consistent_aws::config::{Clients, Settings};
-use tfplug::{Context, Provider, Registry, Result, async_trait};
+use consistent_aws::config::{Clients, Endpoints, Settings};
+use tfplug::{Context, Diagnostic, Provider, Registry, Result, async_trait};
 
 use self::{block::ProviderBlock, environment::Environment};
 use crate::{
@@ -19,6 +19,24 @@ use crate::{
     data::{ImageList, ImageSource, ReadinessSource},
     image::ImageResource,
 };
+
+/// The clients of an empty provider block, but for what is given here: everything else is looked up as it is for a block.
+pub(crate) fn clients_of(
+    region: Option<String>,
+    profile: Option<String>,
+    endpoints: Endpoints,
+) -> Result<Clients, Diagnostic> {
+    let block = ProviderBlock {
+        region,
+        profile,
+        ..ProviderBlock::default()
+    };
+    let settings = block.settings(&Environment::of_process())?;
+    Ok(Clients::new(Settings {
+        endpoints,
+        ..settings
+    }))
+}
 
 /// Proven consistent images of live database servers.
 pub(crate) struct Consistent;

@@ -24,7 +24,8 @@ const RELEASE_PATIENCE: Duration = Duration::from_mins(4);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Whether anybody can still have use for a session on the guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Fate {
     /// A run may be at work.
     Live,

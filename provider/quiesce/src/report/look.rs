@@ -29,6 +29,10 @@ enum Seen {
 
 /// A session that arms, is armed, holds, or was killed while it did.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, as the guest reports them"
+)]
 pub struct GuestSession {
     #[serde(rename = "session", deserialize_with = "session")]
     pub id: SessionId,

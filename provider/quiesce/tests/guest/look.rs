@@ -71,7 +71,7 @@ fn a_session_whose_switches_were_killed_is_dead_and_can_be_let_go_by_anybody() {
     let cluster = scene.cluster();
     let session = scene
         .session(Method::Freeze)
-        .lasting(Duration::from_secs(60));
+        .lasting(Duration::from_mins(1));
     session.held();
     scene.guest.sh(KILL_SWITCHES);
     let dead = only(&session);
