@@ -4,7 +4,11 @@
 
 mod pruning;
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use self::pruning::Pruning;
 use crate::{
@@ -75,13 +79,15 @@ pub fn probe(session: &SessionId, engines: &[Options]) -> Script {
         assignment("CDB_SERVER_NAMES", &server_names()),
     ]
     .concat();
-    let functions = engine_functions(engines);
-    let text = [
-        PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, ENGINES, VIEWS, SERVERS, DESCRIBE,
-        STRANGERS, &functions, PROBE,
-    ];
-    let pruned = Pruning::of(&text, &[]).prune(&text);
-    script("probe", &values, &bare(&pruned), PROBE_LIMIT)
+    let text = once("probe", engines, None, || {
+        let functions = engine_functions(engines);
+        let text = [
+            PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, ENGINES, VIEWS, SERVERS,
+            DESCRIBE, STRANGERS, &functions, PROBE,
+        ];
+        bare(&Pruning::of(&text, &[]).prune(&text))
+    });
+    script("probe", &values, &text, PROBE_LIMIT)
 }
 
 /// Takes the lock, starts the switches, flushes: makes ready for `hold`, and holds nothing. The guest then waits for the
@@ -94,6 +100,11 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
         document_texts(hold),
     ]
     .concat();
+    let text = once("arm", hold.engines, Some(hold.method), || arm_text(hold));
+    script("arm", &values, &text, FLUSH_LIMIT + MARGIN)
+}
+
+fn arm_text(hold: &Hold<'_>) -> String {
     // The switch outlives this script, which therefore carries its text as a value, and runs it too: most of it is
     // needed here as well.
     let guard = [
@@ -108,12 +119,18 @@ pub fn arm(hold: &Hold<'_>, armed_limit: Duration) -> Script {
     );
     let guard = assignment("GUARD_TEXT", &bare(&pruning.prune(&guard)));
     let guard = guard + "eval \"$GUARD_TEXT\"\n" + &let_go_of_engines(hold.engines);
-    let text = guard + &bare(&pruning.prune(&text));
-    script("arm", &values, &text, FLUSH_LIMIT + MARGIN)
+    guard + &bare(&pruning.prune(&text))
 }
 
 /// Holds writes on a guest that is armed.
 pub fn hold(hold: &Hold<'_>) -> Script {
+    let text = once("hold", hold.engines, Some(hold.method), || hold_text(hold));
+    // It begins within the time that a hold may last, and takes at most half of that.
+    let limit = 2 * hold.max_hold + MARGIN;
+    script("hold", &hold_values(hold), &text, limit)
+}
+
+fn hold_text(hold: &Hold<'_>) -> String {
     let functions = further_functions(hold, true);
     let text = [
         PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES, MOUNTS, DEVICES, VIEWS, SERVERS,
@@ -126,10 +143,7 @@ pub fn hold(hold: &Hold<'_>) -> Script {
         callers.push(&recorded);
     }
     let text = bare(&Pruning::of(&text, &callers).prune(&text));
-    let let_go = let_go_of_engines(hold.engines);
-    // It begins within the time that a hold may last, and takes at most half of that.
-    let limit = 2 * hold.max_hold + MARGIN;
-    script("hold", &hold_values(hold), &(let_go + &text), limit)
+    let_go_of_engines(hold.engines) + &text
 }
 
 /// The text of the document that an engine runs, brought to the guest once: whatever runs it later finds it there.
@@ -164,12 +178,31 @@ pub fn release(session: &SessionId, engines: &[Options], boot_id: &str) -> Scrip
         assignment("CDB_BOOT_ID", boot_id),
     ]
     .concat();
-    let let_go = engine_let_go(engines);
-    let text = [
-        PRELUDE, PROCESSES, MOUNTINFO, STATE, WITNESS, LET_GO, ENGINES, &let_go, RELEASE,
-    ];
-    let pruned = Pruning::of(&text, &[&what_may_be_recorded()]).prune(&text);
-    script("release", &values, &bare(&pruned), RELEASE_LIMIT)
+    let text = once("release", engines, None, || {
+        let let_go = engine_let_go(engines);
+        let text = [
+            PRELUDE, PROCESSES, MOUNTINFO, STATE, WITNESS, LET_GO, ENGINES, &let_go, RELEASE,
+        ];
+        bare(&Pruning::of(&text, &[&what_may_be_recorded()]).prune(&text))
+    });
+    script("release", &values, &text, RELEASE_LIMIT)
+}
+
+/// What a script consists of beyond its values. It depends on the engines and the method alone, and is made once: the tests render scripts by the
+/// thousand.
+fn once(
+    purpose: &str,
+    engines: &[Options],
+    method: Option<Method>,
+    render: impl FnOnce() -> String,
+) -> Arc<str> {
+    static MADE: Mutex<BTreeMap<String, Arc<str>>> = Mutex::new(BTreeMap::new());
+    let names: Vec<_> = engines.iter().map(Options::name).collect();
+    let key = format!("{purpose} {method:?} {}", names.join(" "));
+    // Nothing is left half done by whoever panics with the lock.
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = made.entry(key).or_insert_with(|| render().into());
+    Arc::clone(text)
 }
 
 /// The read-only look at the sessions that the guest knows of, whatever their engines are.
