@@ -203,8 +203,9 @@ async fn a_document_outlives_everybody(scene: &Scene<'_>) -> Result<(), Error> {
     configure(scene, "freezes", "}\n  quiesce = { max_hold_seconds = 6 }").await?;
     let run = scene.terraform.start_apply(&[])?;
     scene.until(Moment::Held).await?;
-    run.kill_terraform();
+    // In this order: the provider is found as a child of terraform's.
     run.kill_provider()?;
+    run.kill_terraform();
     scene.finish(run).await?;
     scene.holds_end_within(6).await?;
     scene.writes_again().await?;
