@@ -118,6 +118,21 @@ fn upkeep(image: &str) -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// The same of a document.
+fn of_documents() -> Vec<(&'static str, Value)> {
+    let named = || json!({"Name": "freeze"});
+    let written = || json!({"Name": "freeze", "Content": "{}"});
+    let default = json!({"Name": "freeze", "DocumentVersion": "1"});
+    vec![
+        ("ssm:CreateDocument", written()),
+        ("ssm:DeleteDocument", named()),
+        ("ssm:DescribeDocument", named()),
+        ("ssm:GetDocument", named()),
+        ("ssm:UpdateDocument", written()),
+        ("ssm:UpdateDocumentDefaultVersion", default),
+    ]
+}
+
 fn is_refusal(answer: &Result<Value, ApiError>) -> bool {
     let codes = [
         "UnauthorizedOperation",
@@ -149,6 +164,7 @@ async fn refused(source: &Source, user: User) -> BTreeSet<&'static str> {
     let (image, snapshot, volume) = others(source).await;
     let mut requests = requests(source, &image, &snapshot, &volume);
     requests.extend(upkeep(&image));
+    requests.extend(of_documents());
     let tried: BTreeSet<String> = requests
         .iter()
         .map(|(action, _)| (*action).to_owned())
@@ -190,8 +206,10 @@ async fn the_image_maker_touches_nothing_of_others() {
         "ec2:DescribeSnapshots",
         "ec2:DescribeVolumes",
         "ec2:GetInstanceUefiData",
+        "ssm:DescribeDocument",
         "ssm:DescribeInstanceInformation",
         "ssm:GetCommandInvocation",
+        "ssm:GetDocument",
         "ssm:SendCommand",
         "sts:GetCallerIdentity",
     ];
