@@ -326,14 +326,14 @@ fn let_go_texts(engines: &[Options]) -> Vec<&'static str> {
     })
 }
 
-/// What a session of any engine may have recorded in order to start its servers: whoever lets go may have to do that.
+/// What a session of any engine may have recorded in order to let go what it holds and to start its servers: whoever comes upon one that died has to do that.
 fn what_may_be_recorded() -> String {
-    let stops = engines::ENGINES
+    let recorded = engines::ENGINES
         .iter()
         .flat_map(|engine| match engine.recipe {
-            Recipe::Bracket { stop, .. } => stop,
+            Recipe::Bracket { stop, let_go, .. } => [stop, let_go],
         });
-    stops.copied().chain(["bring_up"]).collect()
+    recorded.flatten().copied().chain(["bring_up"]).collect()
 }
 
 /// The texts that the engines bring, those that several bring once.
@@ -383,6 +383,42 @@ mod tests {
 
     fn assert_line(script: &Script, line: &str) {
         assert!(script.text.lines().any(|l| l == line), "no line {line}");
+    }
+
+    /// A session that died is let go by the next one's scripts, of whatever engines, and by a release that knows of none.
+    #[test]
+    fn whoever_lets_go_has_what_the_record_of_any_engine_calls() {
+        let house = [PRELUDE, PROCESSES, MOUNTINFO, STATE, LET_GO, ENGINES];
+        let mut scripts = vec![release(&session(), &[], "a-boot")];
+        scripts.extend(engines::ENGINES.iter().map(|engine| {
+            let order = Hold {
+                session: &session(),
+                engines: &[Options::new(engine)],
+                boot_id: "a-boot",
+                start_before: Duration::from_secs(1),
+                method: Method::Freeze,
+                max_hold: Duration::from_mins(1),
+                mounts: &[],
+            };
+            arm(&order, Duration::from_secs(45))
+        }));
+        for engine in engines::ENGINES {
+            let Recipe::Bracket { let_go, .. } = engine.recipe;
+            let recorded = let_go.concat();
+            let needed =
+                Pruning::of(&[&house[..], &[&recorded]].concat(), &[&recorded]).prune(&house);
+            let functions = needed.lines().filter(|line| line.contains("() {"));
+            for function in functions {
+                for script in &scripts {
+                    let is_there = script.text.contains(&format!("\n{function}\n"));
+                    assert!(
+                        is_there,
+                        "{}: {} lacks {function}",
+                        engine.name, script.purpose
+                    );
+                }
+            }
+        }
     }
 
     #[test]
