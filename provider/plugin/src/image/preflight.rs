@@ -37,16 +37,12 @@ pub(super) async fn problems(
         },
         document_problem(clients, planned),
     );
-    match (server, name) {
-        (Ok(server), Ok(name)) => server.into_iter().chain(name).chain(document).collect(),
-        // What keeps us from asking is the same for both questions, more often than not.
-        (Err(one), Err(other)) if one == other => one.into(),
-        (server, name) => {
-            let server = server.unwrap_or_else(|error| vec![error]);
-            let name = name.unwrap_or_else(Some);
-            server.into_iter().chain(name).collect()
-        }
-    }
+    let mut problems = server.unwrap_or_else(|error| vec![error]);
+    problems.extend(name.unwrap_or_else(Some));
+    problems.extend(document);
+    // What keeps us from asking is the same for all questions, more often than not.
+    problems.dedup();
+    problems.into_iter().collect()
 }
 
 async fn server_problems(
