@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// 128 random bits as 32 lower-case hex digits. `CreateImage` and `SendCommand` have no client token, so the session id
 /// in tags and scripts is what makes a repeated delivery recognisable.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct SessionId(String);
 
 /// Not 32 lower-case hex digits.

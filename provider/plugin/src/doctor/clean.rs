@@ -16,13 +16,13 @@ pub(super) async fn clean(ward: &Ward, found: &Findings, named: Option<&SessionI
     let mut lines = Vec::new();
     for hold in &found.server.sessions {
         let line = match objection_to_release(hold, named) {
-            Some(why) => format!("session {}: not let go: {why}", hold.session.0),
-            None => release(ward, found, &hold.session.0).await,
+            Some(why) => format!("session {}: not let go: {why}", hold.session),
+            None => release(ward, found, &hold.session).await,
         };
         lines.push(line);
     }
     for pending in &found.ec2.pending {
-        let session = &pending.session.0;
+        let session = &pending.session;
         match objection_to_removal(pending, found, named) {
             Some(why) => lines.push(format!("session {session}: not removed: {why}")),
             None => lines.extend(remove(ward, pending).await),
@@ -39,12 +39,12 @@ pub(super) async fn clean(ward: &Ward, found: &Findings, named: Option<&SessionI
 fn is_known(found: &Findings, session: &SessionId) -> bool {
     let on_server = found.server.sessions.iter().map(|it| &it.session);
     let in_ec2 = found.ec2.pending.iter().map(|it| &it.session);
-    on_server.chain(in_ec2).any(|id| id.0 == *session)
+    on_server.chain(in_ec2).any(|id| id == session)
 }
 
 fn objection_to_release(hold: &Hold, named: Option<&SessionId>) -> Option<&'static str> {
     match (named, hold.fate) {
-        (Some(named), _) if *named == hold.session.0 => None,
+        (Some(named), _) if *named == hold.session => None,
         (Some(_), _) => Some("another session was named"),
         (None, Fate::Live) => Some(ALIVE),
         (None, Fate::Overdue | Fate::Dead) => None,
@@ -58,7 +58,7 @@ fn objection_to_removal(
 ) -> Option<&'static str> {
     let holds = |it: &&Hold| it.session == pending.session && it.fate == Fate::Live;
     match named {
-        Some(named) if *named == pending.session.0 => None,
+        Some(named) if *named == pending.session => None,
         Some(_) => Some("another session was named"),
         None if !pending.expired => Some("it has not expired, its run may be alive"),
         None if found.server.sessions.iter().find(holds).is_some() => Some(ALIVE),
@@ -78,7 +78,7 @@ async fn release(ward: &Ward, found: &Findings, session: &SessionId) -> String {
 }
 
 async fn remove(ward: &Ward, pending: &Pending) -> Vec<String> {
-    let session = &pending.session.0;
+    let session = &pending.session;
     let failed = |why: String| vec![format!("session {session}: not removed: {why}")];
     match remains::are_all_of(&ward.ec2, session, &ward.instance).await {
         Ok(true) => {}
@@ -101,11 +101,11 @@ async fn remove(ward: &Ward, pending: &Pending) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::findings::{self, Id, Part, Remains, Server};
+    use crate::doctor::findings::{self, Part, Remains, Server};
 
     fn hold(session: &SessionId, fate: Fate) -> Hold {
         Hold {
-            session: Id(session.clone()),
+            session: session.clone(),
             fate,
             method: Some("freeze"),
             held_for_ms: Some(1_000),
@@ -121,7 +121,7 @@ mod tests {
 
     fn pending(session: &SessionId, expired: bool) -> Pending {
         Pending {
-            session: Id(session.clone()),
+            session: session.clone(),
             image_name: "orders".into(),
             expires: String::new(),
             expired,

@@ -47,7 +47,7 @@ pub(super) struct Server {
 /// A session on the server.
 #[derive(Debug, Serialize)]
 pub(super) struct Hold {
-    pub(super) session: Id,
+    pub(super) session: SessionId,
     /// `live`, `overdue`, `dead`
     pub(super) fate: Fate,
     pub(super) method: Option<&'static str>,
@@ -65,7 +65,7 @@ pub(super) struct Hold {
 
 #[derive(Debug, Serialize)]
 pub(super) struct GivenUp {
-    pub(super) session: Id,
+    pub(super) session: SessionId,
     pub(super) detail: Text,
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Remains {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Pending {
-    pub(super) session: Id,
+    pub(super) session: SessionId,
     pub(super) image_name: Text,
     pub(super) expires: String,
     pub(super) expired: bool,
@@ -93,16 +93,6 @@ pub(super) struct Part {
     pub(super) id: Text,
     pub(super) state: Text,
     pub(super) age_seconds: Option<i64>,
-}
-
-/// A session's id as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Id(pub(super) SessionId);
-
-impl Serialize for Id {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.as_str())
-    }
 }
 
 impl Findings {
@@ -191,7 +181,7 @@ pub(super) fn seen(report: Report<Look>) -> Server {
         given_up: given_up
             .into_iter()
             .map(|it| GivenUp {
-                session: Id(it.id),
+                session: it.id,
                 detail: it.detail,
             })
             .collect(),
@@ -212,7 +202,7 @@ fn hold(session: GuestSession, uptime: Duration) -> Hold {
         paused_processes: session.paused,
         stops_services: session.services,
         engine_locks: session.locks,
-        session: Id(session.id),
+        session: session.id,
     }
 }
 
@@ -223,7 +213,7 @@ pub(super) fn listed(found: remains::Remains, now: OffsetDateTime) -> Remains {
         age_seconds: part.since.map(|since| (now - since).whole_seconds().max(0)),
     };
     let pending = found.pending.into_iter().map(|it| Pending {
-        session: Id(it.session),
+        session: it.session,
         image_name: it.image_name,
         expires: it.expires.format(&Rfc3339).unwrap_or_default(),
         expired: it.expires < now,

@@ -60,7 +60,7 @@ fn server(server: &Server, state: &str) -> String {
     let given_up = server.given_up.iter().map(|it| {
         format!(
             "session {} could not let go, and nobody tries any more: {}",
-            it.session.0, it.detail
+            it.session, it.detail
         )
     });
     let warnings = server.warnings.iter().map(ToString::to_string);
@@ -94,7 +94,7 @@ fn hold(hold: &Hold) -> Vec<String> {
     };
     let mut lines = vec![format!(
         "session {} {since}; {end}{letting_go}",
-        hold.session.0
+        hold.session
     )];
     let mut registered: Vec<String> = hold.mounts.iter().map(|it| format!("mount {it}")).collect();
     if hold.paused_processes > 0 {
@@ -144,7 +144,7 @@ fn pending(pending: &Pending) -> Vec<String> {
     };
     let title = format!(
         "session {} of image \"{}\": not proven, {tense} {}",
-        pending.session.0, pending.image_name, pending.expires
+        pending.session, pending.image_name, pending.expires
     );
     let parts = pending.parts.iter().map(|part| {
         let age = part.age_seconds.and_then(|it| u64::try_from(it).ok());
@@ -210,7 +210,7 @@ mod tests {
     use quiesce::session::SessionId;
 
     use super::*;
-    use crate::doctor::findings::{GivenUp, Id};
+    use crate::doctor::findings::GivenUp;
 
     fn quiet() -> Findings {
         Findings {
@@ -232,7 +232,7 @@ mod tests {
 
     fn dead() -> Hold {
         Hold {
-            session: Id(SessionId::random()),
+            session: SessionId::random(),
             fate: Fate::Dead,
             method: Some("pause"),
             held_for_ms: Some(200_000),
@@ -283,7 +283,7 @@ mod tests {
     fn nothing_of_a_guest_reaches_the_terminal_as_an_escape() {
         let mut findings = quiet();
         findings.server.given_up = vec![GivenUp {
-            session: Id(SessionId::random()),
+            session: SessionId::random(),
             detail: "thaw\u{1b}[2J\u{202e}failed\nWhat to do:".into(),
         }];
         let text = told(&findings);
