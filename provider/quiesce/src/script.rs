@@ -85,7 +85,7 @@ pub fn probe(session: &SessionId, engines: &[Options]) -> Script {
             PRELUDE, PROCESSES, MOUNTINFO, MOUNTS, DEVICES, STATE, ENGINES, VIEWS, SERVERS,
             DESCRIBE, STRANGERS, &functions, PROBE,
         ];
-        bare(&Pruning::of(&text, &[]).prune(&text))
+        assembled(&text, &[])
     });
     script("probe", &values, &text, PROBE_LIMIT)
 }
@@ -142,7 +142,7 @@ fn hold_text(hold: &Hold<'_>) -> String {
     if hold.method == Method::Stop {
         callers.push(&recorded);
     }
-    let text = bare(&Pruning::of(&text, &callers).prune(&text));
+    let text = assembled(&text, &callers);
     let_go_of_engines(hold.engines) + &text
 }
 
@@ -183,7 +183,7 @@ pub fn release(session: &SessionId, engines: &[Options], boot_id: &str) -> Scrip
         let text = [
             PRELUDE, PROCESSES, MOUNTINFO, STATE, WITNESS, LET_GO, ENGINES, &let_go, RELEASE,
         ];
-        bare(&Pruning::of(&text, &[&what_may_be_recorded()]).prune(&text))
+        assembled(&text, &[&what_may_be_recorded()])
     });
     script("release", &values, &text, RELEASE_LIMIT)
 }
@@ -207,8 +207,10 @@ fn once(
 
 /// The read-only look at the sessions that the guest knows of, whatever their engines are.
 pub fn look(session: &SessionId) -> Script {
-    let text = [PRELUDE, PROCESSES, STATE, LOOK];
-    script("look", &common(session), &bare(&text.concat()), PROBE_LIMIT)
+    let text = once("look", &[], None, || {
+        assembled(&[PRELUDE, PROCESSES, STATE, LOOK], &[])
+    });
+    script("look", &common(session), &text, PROBE_LIMIT)
 }
 
 fn script(purpose: &'static str, values: &str, text: &str, kill_after: Duration) -> Script {
@@ -217,6 +219,11 @@ fn script(purpose: &'static str, values: &str, text: &str, kill_after: Duration)
         text: format!("#!/bin/sh\n{values}{text}"),
         kill_after,
     }
+}
+
+/// What these files come to, with the functions that they or `callers` call.
+fn assembled(files: &[&str], callers: &[&str]) -> String {
+    bare(&Pruning::of(files, callers).prune(files))
 }
 
 /// The text without indentation, empty lines and lines that are only comment: SSM limits a command's size and logs

@@ -64,3 +64,10 @@ app_limit() {
     told COMMAND_TIMEOUT
     APP_LIMIT=$((${TOLD:-10} * 1000))
 }
+
+# How long one may take that runs in a hold, in ms -> APP_LEFT: one that is waited for longer leaves no time to capture anything.
+app_left() {
+    now
+    APP_LEFT=$((HOLD_UNTIL - NOW))
+    [ "$APP_LEFT" -lt "$APP_LIMIT" ] || APP_LEFT=$APP_LIMIT
+}

@@ -3,10 +3,11 @@
 
 use super::{EngineOption, OptionKind};
 
-pub(super) const COMMANDS: &str = include_str!("commands.sh");
-pub(super) const ACTIVE: &str = include_str!("active.sh");
-pub(super) const PATHS: &str = include_str!("paths.sh");
-pub(super) const FIND: &str = include_str!("find.sh");
+/// Running commands, and what tells whether a service is up: whoever lets go needs it too.
+pub(super) const COMMANDS: &str = concat!(include_str!("commands.sh"), include_str!("active.sh"));
+/// What finds the application.
+pub(super) const FIND: &str = concat!(include_str!("paths.sh"), include_str!("find.sh"));
+/// What stops and starts it.
 pub(super) const STOP: &str = include_str!("stop.sh");
 
 pub(super) const PATHS_OPTION: EngineOption = EngineOption {

@@ -21,14 +21,11 @@ custom_hold() {
     custom_command freeze "$CDB_CUSTOM_FREEZE" && custom_command check "$CDB_CUSTOM_CHECK"
 }
 
-# Runs command $1, whose text is $2; a hold that waits longer for it leaves no time to capture anything.
+# Runs command $1, whose text is $2.
 custom_command() {
-    local left
     [ -n "$2" ] || return 0
-    now
-    left=$((HOLD_UNTIL - NOW))
-    [ "$left" -lt "$APP_LIMIT" ] || left=$APP_LIMIT
-    timed "custom_$1" run_command "$OWN" "custom.$1" "$2" "$left" && return 0
+    app_left
+    timed "custom_$1" run_command "$OWN" "custom.$1" "$2" "$APP_LEFT" && return 0
     problem "$1_command_failed" "The $1 command of custom $FAILURE." "Try it on the server, as root with /bin/sh; a longer command_timeout or max_hold_seconds may be needed."
     return 1
 }

@@ -45,18 +45,12 @@ pub(super) const CUSTOM: Engine = Engine {
     recipe: Recipe::Bracket {
         functions: &[
             application::COMMANDS,
-            application::ACTIVE,
-            application::PATHS,
             application::FIND,
             include_str!("guest.sh"),
         ],
         checks: &[],
         stop: &[application::STOP, include_str!("stop.sh")],
         hold: &[],
-        let_go: &[
-            application::COMMANDS,
-            application::ACTIVE,
-            include_str!("verify.sh"),
-        ],
+        let_go: &[application::COMMANDS, include_str!("verify.sh")],
     },
 };

@@ -50,18 +50,12 @@ pub(super) const SSM_DOCUMENT: Engine = Engine {
     recipe: Recipe::Bracket {
         functions: &[
             application::COMMANDS,
-            application::ACTIVE,
-            application::PATHS,
             application::FIND,
             include_str!("guest.sh"),
         ],
         checks: &[include_str!("arm.sh")],
         stop: &[application::STOP, include_str!("stop.sh")],
         hold: &[include_str!("hold.sh")],
-        let_go: &[
-            application::COMMANDS,
-            application::ACTIVE,
-            include_str!("thaw.sh"),
-        ],
+        let_go: &[application::COMMANDS, include_str!("thaw.sh")],
     },
 };
