@@ -98,6 +98,11 @@ impl<'a> Container<'a> {
         container
     }
 
+    /// Where the guest sees the container's root directory.
+    fn root(&self) -> String {
+        format!("/proc/{}/root", self.pid)
+    }
+
     /// The shell command that asks the cluster: by the guest's client, whatever the container has, unless the guest has no such user.
     pub(crate) fn psql(&self, query: &str) -> String {
         let psql = format!(
@@ -110,9 +115,9 @@ impl<'a> Container<'a> {
                 self.pid
             );
         }
+        let root = self.root();
         format!(
-            "/usr/sbin/chroot --userspec=postgres:postgres / {psql} -h /proc/{}/root/run/postgresql -c \"{query}\"",
-            self.pid
+            "/usr/sbin/chroot --userspec=postgres:postgres / {psql} -h {root}/run/postgresql -c \"{query}\""
         )
     }
 

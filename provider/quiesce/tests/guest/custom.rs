@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     kill::{lines_to_kill_at, run_and_kill_at},
     machine::Guest,
-    session::{Session, codes, engine, links},
+    session::{Session, codes, engine, links, message},
 };
 
 /// Two volumes that belong together, of an application that keeps a lock file while it is frozen.
@@ -62,21 +62,6 @@ impl Application {
         assert_eq!(self.guest.switches(), 0);
         self.guest.sh("[ ! -e /run/consistent/hold ]");
     }
-}
-
-fn message(report: &Value) -> &str {
-    report["problems"][0]["message"]
-        .as_str()
-        .expect("a message")
-}
-
-/// Arms and holds, which must fail with everything let go.
-fn failed(session: &Session<'_>) -> Value {
-    session.armed();
-    let report = session.hold();
-    assert_eq!(report["outcome"], "failed", "{report:#}");
-    assert_eq!(report["released"], true, "{report:#}");
-    report
 }
 
 #[test]
@@ -138,7 +123,7 @@ fn a_hold_that_the_application_lost_shows() {
 fn a_freeze_that_fails_ends_with_a_thaw() {
     let application = Application::new();
     let session = application.telling("echo no such lock >&2; exit 7", "", "");
-    let report = failed(&session);
+    let report = session.fails_to_hold();
     assert_eq!(codes(&report), ["freeze_command_failed"]);
     assert_eq!(
         message(&report),
@@ -155,7 +140,7 @@ fn a_freeze_that_fails_ends_with_a_thaw() {
 #[test]
 fn a_check_that_denies_the_freeze_ends_with_a_thaw() {
     let application = Application::new();
-    let report = failed(&application.telling("", "", "exit 1"));
+    let report = application.telling("", "", "exit 1").fails_to_hold();
     assert_eq!(codes(&report), ["check_command_failed"]);
     assert_eq!(application.story(), "freeze check thaw ");
     application.assert_let_go();
@@ -164,7 +149,9 @@ fn a_check_that_denies_the_freeze_ends_with_a_thaw() {
 #[test]
 fn a_freeze_that_hangs_is_killed_with_all_that_it_started() {
     let application = Application::new();
-    let report = failed(&application.telling("sleep 4711 & sleep 4711", "", ""));
+    let report = application
+        .telling("sleep 4711 & sleep 4711", "", "")
+        .fails_to_hold();
     assert_eq!(
         message(&report),
         "The freeze command of custom did not end within 2 s."
@@ -180,7 +167,7 @@ fn a_freeze_that_hangs_is_killed_with_all_that_it_started() {
 fn ten_megabytes_are_no_answer() {
     let application = Application::new();
     let print = "head -c 10000000 /dev/zero | tr '\\0' x";
-    let report = failed(&application.telling(print, "", ""));
+    let report = application.telling(print, "", "").fails_to_hold();
     assert!(
         message(&report).contains("printed more than 64 KiB; it said: xxx"),
         "{report:#}"

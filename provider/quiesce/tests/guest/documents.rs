@@ -8,12 +8,11 @@ use quiesce::{
     method::Method,
     ports::{DocumentFacts, Documents, Format},
 };
-use serde_json::Value;
 
 use crate::{
     kill::{lines_to_kill_at, run_and_kill_at},
     machine::Guest,
-    session::{Session, codes, engine, links},
+    session::{Session, codes, engine, links, message},
 };
 
 const HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -120,20 +119,6 @@ fn read(shelf: &Shelf, options: Options) -> Options {
     read.expect("a document that can be run")
 }
 
-fn message(report: &Value) -> &str {
-    report["problems"][0]["message"]
-        .as_str()
-        .expect("a message")
-}
-
-fn failed(session: &Session<'_>) -> Value {
-    session.armed();
-    let report = session.hold();
-    assert_eq!(report["outcome"], "failed", "{report:#}");
-    assert_eq!(report["released"], true, "{report:#}");
-    report
-}
-
 #[test]
 fn a_document_runs_around_the_hold_by_its_own_interpreter() {
     let application = Application::new();
@@ -234,7 +219,7 @@ fn a_pre_script_that_fails_half_way_is_undone() {
     let application = Application::new();
     let freeze = format!("fsfreeze -f {}; exit 201", application.two);
     let session = application.session("", [&freeze, "exit 205", ":"]);
-    let report = failed(&session);
+    let report = session.fails_to_hold();
     assert_eq!(codes(&report), ["freeze_document_failed"]);
     assert!(
         message(&report).contains("ended with code 201"),

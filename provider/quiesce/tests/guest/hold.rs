@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use quiesce::method::Method;
-use serde_json::Value;
 
 use crate::{
     cluster::{Cluster, Layout},
@@ -444,14 +443,6 @@ fn paths_off_the_mounts_asked_for_are_refused() {
     assert_eq!(links(&session.release()), ["never-held"]);
 }
 
-fn failed(session: &Session<'_>) -> Value {
-    session.armed();
-    let report = session.hold();
-    assert_eq!(report["outcome"], "failed", "{report:#}");
-    assert_eq!(report["released"], true, "{report:#}");
-    report
-}
-
 /// Puts a script in the place of fsfreeze: `before` runs first where the log's volume is to be frozen, then the real one.
 fn meddle_with_fsfreeze(scene: &Scene, before: &str) {
     scene.guest.sh(&format!(
@@ -470,7 +461,7 @@ fn a_file_system_frozen_by_somebody_else_stays_theirs() {
         &scene,
         &format!("/run/real/fsfreeze --freeze {}", scene.wal),
     );
-    let report = failed(&scene.session(Method::Freeze));
+    let report = scene.session(Method::Freeze).fails_to_hold();
     assert_eq!(codes(&report), ["freeze_failed"], "{report:#}");
     assert!(!scene.guest.writes_go_on(), "their freeze has been thawed");
     scene
@@ -484,7 +475,7 @@ fn a_freeze_that_hangs_is_given_up_and_thawed_when_it_lands() {
     let scene = Scene::new();
     let cluster = scene.cluster();
     meddle_with_fsfreeze(&scene, "sleep 4");
-    let report = failed(&scene.session(Method::Freeze));
+    let report = scene.session(Method::Freeze).fails_to_hold();
     assert_eq!(codes(&report), ["freeze_failed"], "{report:#}");
     scene.guest.sh("sleep 3");
     scene.assert_let_go(&cluster);

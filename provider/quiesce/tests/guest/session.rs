@@ -138,6 +138,15 @@ impl<'a> Session<'a> {
         report
     }
 
+    /// Arms and holds, which must fail with everything let go.
+    pub(crate) fn fails_to_hold(&self) -> Value {
+        self.armed();
+        let report = self.hold();
+        assert_eq!(report["outcome"], "failed", "{report:#}");
+        assert_eq!(report["released"], true, "{report:#}");
+        report
+    }
+
     pub(crate) fn release_text(&self) -> String {
         script::release(&self.id, &self.engines, &self.boot_id).text
     }
@@ -166,6 +175,13 @@ fn in_30_s() -> Duration {
 pub(crate) fn codes(report: &Value) -> Vec<&str> {
     let problems = report["problems"].as_array().expect("problems");
     problems.iter().filter_map(|p| p["code"].as_str()).collect()
+}
+
+/// What the first of them says.
+pub(crate) fn message(report: &Value) -> &str {
+    report["problems"][0]["message"]
+        .as_str()
+        .expect("a message")
 }
 
 /// The links that a release found broken.
