@@ -78,12 +78,10 @@ pub(crate) async fn configure(scene: &Scene<'_>, mode: &str, tail: &str) -> Resu
 async fn fails(scene: &Scene<'_>, mode: &str, words: &[&str]) -> Result<(), Error> {
     configure(scene, mode, "}").await?;
     let outcome = scene.terraform.apply(&[]).await?;
-    let outcome = words
-        .iter()
-        .try_fold(outcome, |outcome, words| outcome.failed_saying(words))?;
     if outcome.output.contains(CANARY) {
         return Err(Error::Unexpected(outcome.output));
     }
+    outcome.failed_saying_all(words)?;
     scene.holds_end_within(60).await?;
     scene.in_guest(&["rm", "-f", "/run/orders.frozen"]).await?;
     scene.nothing_left().await

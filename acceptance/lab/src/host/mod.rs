@@ -53,6 +53,7 @@ pub use rootfs::{Release, RootFs};
 use store::Store;
 pub use store::{Filesystem, SnapshotFile, VolumeFile};
 pub use sweep::Swept;
+pub(crate) use text::hex;
 use witness::Witness;
 
 /// Where and with what a host works.

@@ -6,6 +6,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use hyper::http::{HeaderMap, request::Parts};
 use sha2::{Digest, Sha256};
 
+use crate::host::hex;
+
 /// What an `Authorization` header claims.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Claim<'a> {
@@ -101,14 +103,6 @@ fn mac(key: &[u8], text: &str) -> Vec<u8> {
             mac.finalize().into_bytes().to_vec()
         },
     )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -5,12 +5,15 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::cloud::{
-    call::{Answer, Call},
-    clock::epoch,
-    error::ApiError,
-    iam::{ACCOUNT, Access},
-    lock,
+use crate::{
+    cloud::{
+        call::{Answer, Call},
+        clock::epoch,
+        error::ApiError,
+        iam::{ACCOUNT, Access},
+        lock,
+    },
+    host::hex,
 };
 
 /// One document, its versions in order; the first is number 1.
@@ -193,12 +196,7 @@ impl Version {
     }
 
     fn hash(&self) -> String {
-        use std::fmt::Write;
-        let digest = Sha256::digest(&self.content);
-        digest.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex(&Sha256::digest(&self.content))
     }
 }
 
