@@ -157,6 +157,16 @@ fn what_the_document_freezes_is_its_own_to_thaw() {
 }
 
 #[test]
+fn what_a_pre_script_froze_before_it_failed_is_thawed_whatever_the_post_script_does() {
+    let application = Application::new();
+    for end in ["exit 201", "sleep 4711"] {
+        let pre = format!("fsfreeze -f {}; {end}", application.one);
+        application.session("", [&pre, ":", ":"]).fails_to_hold();
+        application.assert_let_go();
+    }
+}
+
+#[test]
 fn a_document_whose_freeze_lapsed_proves_nothing() {
     let application = Application::new();
     let (pre, post) = (

@@ -17,17 +17,22 @@ ssm_document_is_thawed() {
     write_whole "$HELD_IN/lapsed" "document The post-script ended with code $CODE. It says by that: $LINE."
 }
 
-# Thaws what the document froze and its post-script left so. A post-script that failed or ended early may have left any file system of a disk frozen, those
-# that nobody asked us to hold too.
+# Thaws what the document froze and its post-script left so. A pre-script that failed half way, and a post-script that failed or ended early, may have left any
+# file system of a disk frozen, those that nobody asked us to hold too.
 document_left_frozen() {
     local _id _parent device _root point _rest frozen
     for frozen in "$HELD_IN"/theirs.*; do
         ! first_line "$frozen" || document_thaws "$LINE"
     done
-    [ -e "$HELD_IN/lapsed" ] || [ -e "$HELD_IN/left" ] || return 0
+    [ -e "$HELD_IN/lapsed" ] || [ -e "$HELD_IN/left" ] || document_failed_half_way "$HELD_IN/command.ssm_document.freeze" || return 0
     while read -r _id _parent device _root point _rest; do
         case $device in 0:*) ;; *) document_thaws "$point" ;; esac
     done <"$PROC/self/mountinfo"
+}
+
+# Did the command of files $1, the pre-script, begin and not end well?
+document_failed_half_way() {
+    [ -e "$1.pid" ] && ! { first_line "$1.code" && [ "$LINE" = 0 ]; }
 }
 
 # Thaws the mount at $1, as mountinfo spells it, where it is frozen.
