@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # Processes as /proc shows them: who is who, who descends from whom, who runs and who is stopped.
 
-# One process's state letter, parent, page faults (its own and those of its ended children) and start time (ticks since boot) -> P_STATE, P_PARENT,
-# P_FAULTS, P_START; fails if it is gone.
+# One process's state letter, parent, session, page faults (its own and those of its ended children) and start time (ticks since boot) -> P_STATE, P_PARENT,
+# P_SESSION, P_FAULTS, P_START; fails if it is gone.
 # A pid with its start time names a process for good; a pid alone is reused. $1: a pid, or pid/task/tid.
 process() {
     local line=""
@@ -14,7 +14,7 @@ process() {
     # shellcheck disable=SC2086 # split on purpose: numbers only
     set -- ${line##*) }
     [ $# -ge 20 ] || return 1
-    P_STATE=$1 P_PARENT=$2 P_FAULTS=$8,$9,${10},${11} P_START=${20}
+    P_STATE=$1 P_PARENT=$2 P_SESSION=$4 P_FAULTS=$8,$9,${10},${11} P_START=${20}
 }
 
 # Is process $1 that started at $2 alive? A zombie is not: it does nothing any more.

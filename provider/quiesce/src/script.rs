@@ -113,13 +113,11 @@ fn arm_text(hold: &Hold<'_>) -> String {
     let functions = further_functions(hold, false);
     let text = [MOUNTS, DEVICES, VIEWS, SERVERS, SYNC, &functions, STEP, ARM];
     let (let_go, recorded) = (engine_let_go(hold.engines), what_may_be_recorded());
-    let pruning = Pruning::of(
-        &[&guard[..], &text].concat(),
-        &[&let_go, &recorded, "switch"],
-    );
+    let all = [&guard[..], &text].concat();
+    let pruning = Pruning::of(&all, &[&let_go, &recorded, "switch"]);
     let guard = assignment("GUARD_TEXT", &bare(&pruning.prune(&guard)));
-    let guard = guard + "eval \"$GUARD_TEXT\"\n" + &let_go_of_engines(hold.engines);
-    guard + &bare(&pruning.prune(&text))
+    let let_go = let_go_of_engines(hold.engines, &all, "switch");
+    guard + "eval \"$GUARD_TEXT\"\n" + &let_go + &bare(&pruning.prune(&text))
 }
 
 /// Holds writes on a guest that is armed.
@@ -142,8 +140,7 @@ fn hold_text(hold: &Hold<'_>) -> String {
     if hold.method == Method::Stop {
         callers.push(&recorded);
     }
-    let text = assembled(&text, &callers);
-    let_go_of_engines(hold.engines) + &text
+    let_go_of_engines(hold.engines, &text, &holding) + &assembled(&text, &callers)
 }
 
 /// The text of the document that an engine runs, brought to the guest once: whatever runs it later finds it there.
@@ -317,9 +314,12 @@ fn checks(engines: &[Options]) -> Vec<&'static str> {
     })
 }
 
-/// What lets go what the engines hold is recorded as text for whoever will do it, and may be run in the script too.
-fn let_go_of_engines(engines: &[Options]) -> String {
-    let functions = bare(&engine_let_go(engines));
+/// What lets go what the engines hold is recorded as text for whoever will do it, and may be run in the script too: as much of it as the
+/// script of these files, called by `caller`, records or calls.
+fn let_go_of_engines(engines: &[Options], files: &[&str], caller: &str) -> String {
+    let let_go = engine_let_go(engines);
+    let all = [files, &[&let_go]].concat();
+    let functions = bare(&Pruning::of(&all, &[caller]).prune(&[&let_go]));
     assignment("ENGINES_LET_GO", &functions) + "eval \"$ENGINES_LET_GO\"\n"
 }
 

@@ -163,6 +163,21 @@ fn a_freeze_that_hangs_is_killed_with_all_that_it_started() {
     application.assert_let_go();
 }
 
+/// It writes to what it has frozen, and no signal ends it before that is thawed.
+#[test]
+fn a_freeze_that_hangs_in_its_own_freeze_is_thawed_and_thawed_again_once_it_has_ended() {
+    let application = Application::new();
+    let freeze = format!("fsfreeze -f {0}; echo x >{0}/app/late", application.one);
+    let thaw = format!("fsfreeze -u {}; :", application.one);
+    application.telling(&freeze, &thaw, "").fails_to_hold();
+    assert_eq!(application.story(), "freeze thaw thaw ");
+    application.guest.sh(&format!(
+        "! grep -qa 'app/[l]ate' /proc/[0-9]*/cmdline; timeout 5 sync -f {}",
+        application.one
+    ));
+    application.assert_let_go();
+}
+
 #[test]
 fn ten_megabytes_are_no_answer() {
     let application = Application::new();

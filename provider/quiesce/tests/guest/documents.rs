@@ -159,7 +159,9 @@ fn what_the_document_freezes_is_its_own_to_thaw() {
 #[test]
 fn what_a_pre_script_froze_before_it_failed_is_thawed_whatever_the_post_script_does() {
     let application = Application::new();
-    for end in ["exit 201", "sleep 4711"] {
+    // A write to what is frozen hangs until that is thawed, whatever kills it.
+    let write = format!("echo x >{}/app/late", application.one);
+    for end in ["exit 201", "sleep 4711", &write] {
         let pre = format!("fsfreeze -f {}; {end}", application.one);
         application.session("", [&pre, ":", ":"]).fails_to_hold();
         application.assert_let_go();

@@ -57,20 +57,35 @@ judge_command() {
     return 1
 }
 
-# Ends the command of files $1 with all that it started, where it has not ended by itself.
+# Ends the command of files $1 with all that it started, where it has not ended by itself. What hangs in the kernel cannot be killed: it is waited for, and what
+# it freezes in the end has to be thawed.
 end_command() {
-    alive_in "$1.pid" && [ ! -e "$1.code" ] || return 0
-    kill -KILL "-${LINE%% *}" 2>/dev/null || kill -KILL "${LINE%% *}" 2>/dev/null
-    await 2000 5 ended_in "$1.pid"
+    [ ! -e "$1.code" ] && first_line "$1.pid" || return 0
+    await 2000 20 end_session "${LINE%% *}" "${LINE#* }"
+}
+
+# Kills what is left of the session that process $1, which started at $2, leads or led; succeeds once nothing is. While there is something, its number is
+# nobody else's.
+end_session() {
+    local pid left=""
+    ! process "$1" || [ "$P_START" = "$2" ] || return 0
+    for pid in "$PROC"/[0-9]*; do
+        pid=${pid##*/}
+        process "$pid" && case $P_STATE,$P_SESSION,$pid, in [ZX]*) ;; *",$1,"*) left="$left $pid" ;; esac
+    done
+    [ -n "$left" ] || return 0
+    # shellcheck disable=SC2086 # pids
+    kill -KILL $left 2>/dev/null
+    return 1
 }
 
 # ---- thawing ----------------------------------------------------------------------------------------------------------
 
-# Lets go what the freeze command of engine $1 took, by shell text $2, called $4, for $3 ms at most each time. Nothing is thawed while something still
-# freezes. What three tries could not thaw is left, and told. A thaw that failed is one all the same where <engine>_is_thawed says so.
+# Lets go what the freeze command of engine $1 took, by shell text $2, called $4, for $3 ms at most each time. What is thawed while something may still
+# freeze is thawed once more. What three tries could not thaw is left, and told. A thaw that failed is one all the same where <engine>_is_thawed says so.
 thaw_by_command() {
     local thaw="$HELD_IN/$1.thaw" try=0
-    end_command "$HELD_IN/command.$1.freeze" && end_command "$HELD_IN/command.$1.check" || return 1
+    nothing_freezes "$1" || { thaw_early "$@"; nothing_freezes "$1"; } || return 1
     while [ "$try" -lt "$THAW_TRIES" ]; do
         [ ! -e "$thaw.done" ] || return 0
         try=$((try + 1))
@@ -90,6 +105,18 @@ thaw_by_command() {
     thaws_ran "$1" || return 1
     first_line "$thaw.$try/failed" || LINE="was killed"
     write_whole "$HELD_IN/left" "thaw The $4 failed $THAW_TRIES times: it $LINE."
+}
+
+# Are the commands of engine $1 over that could freeze something yet?
+nothing_freezes() {
+    end_command "$HELD_IN/command.$1.freeze" && end_command "$HELD_IN/command.$1.check"
+}
+
+# Thaws beneath a command that hangs in what it froze itself, for it writes there: no signal ends it before.
+thaw_early() {
+    mkdir "$HELD_IN/$1.thaw.early" || ! alive_in "$HELD_IN/command.$1.thaw.early.pid" || return 0
+    run_command "$HELD_IN" "$1.thaw.early" "$2" "$3"
+    ! have "$1_thaw_by_hand" || "$1_thaw_by_hand"
 }
 
 # Did the command of engine $1 run in every try? One that could not even be begun, such as for want of room in /run, is no try: it is given back.

@@ -20,11 +20,18 @@ ssm_document_is_thawed() {
 # Thaws what the document froze and its post-script left so. A pre-script that failed half way, and a post-script that failed or ended early, may have left any
 # file system of a disk frozen, those that nobody asked us to hold too.
 document_left_frozen() {
-    local _id _parent device _root point _rest frozen
+    local frozen
     for frozen in "$HELD_IN"/theirs.*; do
         ! first_line "$frozen" || document_thaws "$LINE"
     done
-    [ -e "$HELD_IN/lapsed" ] || [ -e "$HELD_IN/left" ] || document_failed_half_way "$HELD_IN/command.ssm_document.freeze" || return 0
+    if [ -e "$HELD_IN/lapsed" ] || [ -e "$HELD_IN/left" ] || document_failed_half_way "$HELD_IN/command.ssm_document.freeze"; then
+        ssm_document_thaw_by_hand
+    fi
+}
+
+# Thaws every file system of a disk.
+ssm_document_thaw_by_hand() {
+    local _id _parent device _root point _rest
     while read -r _id _parent device _root point _rest; do
         case $device in 0:*) ;; *) document_thaws "$point" ;; esac
     done <"$PROC/self/mountinfo"
